@@ -1,0 +1,153 @@
+"""One program that plays every service of the boutique.
+
+It listens on ADDRESS:PORT, asks each service it CALLS through the internal load
+balancer, and answers with what it is and what it heard. It needs the standard library
+only and starts in a tenth of a second, since a demonstration starts it many times.
+
+Environment:
+    SERVICE        the service's name
+    ADDRESS, PORT  where to listen
+    DIGEST, IMAGE  the image's digest, and its content as JSON
+    CALLS          JSON object: service asked -> Host header that names it
+    LOAD_BALANCER  host:port of the internal load balancer
+    CALL_TIMEOUT_SECONDS   how long to wait for a service asked; below the load
+                   balancer's idle timeout, so that this answer is the first to give up
+    TIME_FACTOR    modelled seconds per second, for the times in IMAGE
+
+What IMAGE says of the release's manners:
+    fail_every: n          every nth request is answered with 500
+    hang: true             health checks are answered, requests never
+    crash_at_start: true   exits with 1 before it listens
+    crash_after_seconds: n exits with 1 after so many modelled seconds
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from http1 import TRACE_HEADER, LoadBalancer, read_head
+
+HEALTH_PATH = "/healthz"
+REASONS = {200: "OK", 500: "Internal Server Error", 502: "Bad Gateway"}
+
+type Answer = tuple[int, dict[str, Any]]
+
+
+class Boutique:
+    """One running service: its manners and whom it calls."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.image: dict[str, Any] = json.loads(environment["IMAGE"])
+        self.about = {
+            "service": environment["SERVICE"],
+            "version": self.image.get("version"),
+            "digest": environment["DIGEST"],
+        }
+        self.calls: dict[str, str] = json.loads(environment.get("CALLS", "{}"))
+        self.load_balancer = LoadBalancer(
+            environment.get("LOAD_BALANCER", "127.0.0.1:80"),
+            float(environment.get("CALL_TIMEOUT_SECONDS", "2")),
+        )
+        self._served = count(1)
+        self._fail_every: int = self.image.get("fail_every") or 0
+        self.busy = 0
+        self.stopping = asyncio.Event()
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def serve_connection(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer the requests of one connection, one after the other."""
+        self._open.add(writer)
+        try:
+            # The peer closes its connections when it likes: between two requests
+            # that is their end.
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while not self.stopping.is_set():
+                    first, headers = await read_head(reader)
+                    self.busy += 1
+                    try:
+                        status, body = await self.answer(
+                            first.split(" ", 2)[1], headers.get(TRACE_HEADER, "")
+                        )
+                        writer.write(self._response(status, body))
+                        await writer.drain()
+                    finally:
+                        self.busy -= 1
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def answer(self, path: str, trace: str) -> Answer:
+        """Answer one request; a health check never asks another service."""
+        if path == HEALTH_PATH:
+            return 200, self.about
+        number = next(self._served)
+        if self.image.get("hang"):
+            await asyncio.Event().wait()
+        if self._fail_every and number % self._fail_every == 0:
+            return 500, {**self.about, "error": f"fails every {self._fail_every}th"}
+        names = list(self.calls)
+        heard = await asyncio.gather(*(self._ask(name, trace) for name in names))
+        body = {
+            **self.about,
+            "heard": dict(zip(names, (said for _, said in heard), strict=True)),
+        }
+        return (200 if all(good for good, _ in heard) else 502), body
+
+    async def _ask(self, name: str, trace: str) -> tuple[bool, Any]:
+        try:
+            status, body = await self.load_balancer.get(self.calls[name], trace)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            return False, {"error": type(error).__name__}
+        if status != 200:  # noqa: PLR2004  the HTTP status
+            return False, {"status": status}
+        return True, json.loads(body)
+
+    def _response(self, status: int, body: Mapping[str, Any]) -> bytes:
+        content = json.dumps(body).encode()
+        close = "connection: close\r\n" if self.stopping.is_set() else ""
+        head = (
+            f"HTTP/1.1 {status} {REASONS[status]}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
+            f"{close}\r\n"
+        )
+        return head.encode("latin-1") + content
+
+    async def run(self, address: str, port: int) -> None:
+        """Listen until SIGTERM; then finish what was asked and return."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stopping.set)
+        server = await asyncio.start_server(
+            self.serve_connection, address, port, backlog=512
+        )
+        sys.stdout.write("listening\n")
+        sys.stdout.flush()
+        await self.stopping.wait()
+        server.close()
+        while self.busy:
+            await asyncio.sleep(0.01)
+        for writer in self._open:
+            writer.close()
+
+
+async def main() -> None:
+    """Be the service that the environment describes."""
+    boutique = Boutique(os.environ)
+    if boutique.image.get("crash_at_start"):
+        sys.exit(1)
+    crash_after = boutique.image.get("crash_after_seconds")
+    if crash_after is not None:
+        factor = float(os.environ.get("TIME_FACTOR", "1"))
+        asyncio.get_running_loop().call_later(crash_after / factor, os._exit, 1)
+    await boutique.run(os.environ["ADDRESS"], int(os.environ["PORT"]))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

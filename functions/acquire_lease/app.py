@@ -1,0 +1,65 @@
+"""Take the service's lease; the same rollout may take it again, with a new fence."""
+
+from dataclasses import dataclass
+
+from slipway import clock
+from slipway.domain.capacity import base_tasks
+from slipway.domain.gates import too_old
+from slipway.domain.rollout import Outcome, Rollout, Sides
+from slipway.domain.service import Slot
+from slipway.gateways.journal import Busy, Stale
+from slipway.stage import StageRequest, stage
+from slipway.wiring import App
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """Not held and without outcome, the rollout waits its turn.
+
+    The fields with defaults are known once the lease is held.
+    """
+
+    held: bool
+    outcome: Outcome | None
+    reason: str
+    fence: int | None = None
+    steps: int = 0
+    look_seconds: int = 0
+    retire_delay_seconds: int = 0
+
+
+def run(request: StageRequest, app: App) -> Acquired:
+    """Try once; once held, fix which slot is primary and which is candidate."""
+    rollout = app.journal.rollout(request.service, request.rollout_id)
+    answer = app.journal.acquire(rollout, clock.now())
+    if isinstance(answer, Busy):
+        reason = f"rollout {answer.rollout_id} is under way"
+        return Acquired(held=False, outcome=None, reason=reason)
+    if isinstance(answer, Stale):
+        stale = too_old(request.service, rollout.cause, answer.watermark)
+        return Acquired(held=False, outcome=stale.outcome, reason=stale.reason)
+    rollout = app.journal.set_sides(rollout, _sides(rollout, app))
+    policy = rollout.service.rollout
+    return Acquired(
+        held=True,
+        outcome=None,
+        reason=f"lease held with fence {answer.fence}",
+        fence=answer.fence,
+        steps=len(rollout.steps),
+        look_seconds=policy.look_seconds,
+        retire_delay_seconds=policy.retire_delay_seconds,
+    )
+
+
+def _sides(rollout: Rollout, app: App) -> Sides:
+    service = rollout.service
+    state = app.journal.state(service.name)
+    if state is None:
+        return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
+    name = service.slots[state.primary]
+    desired = app.ecs.observe(name)[name].desired
+    base = base_tasks(desired, service.min_tasks)
+    return Sides(state.primary, state.primary.other, base)
+
+
+handler = stage(run)

@@ -1,0 +1,36 @@
+"""Launch the candidate at the first step's capacity: one call with absolute values."""
+
+from dataclasses import dataclass
+
+from slipway import clock
+from slipway.domain.capacity import tasks_for
+from slipway.domain.receipt import LAUNCHED
+from slipway.stage import StageRequest, note, revision_of, stage
+from slipway.wiring import App
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """How many tasks of the release were asked for, in which ECS service."""
+
+    ecs_service: str
+    tasks: int
+    reason: str
+
+
+def run(request: StageRequest, app: App) -> Launched:
+    """Give the idle slot its revision and count together."""
+    rollout = app.journal.rollout(request.service, request.rollout_id)
+    sides = rollout.known_sides
+    revision = revision_of(rollout, app)
+    ecs_service = rollout.service.slots[sides.candidate]
+    weight = rollout.steps[0].weight_percent
+    tasks = tasks_for(weight, sides.base_tasks)
+    app.journal.hold(rollout, request.held_fence, clock.now())
+    app.ecs.launch(ecs_service, rollout.release, revision, tasks)
+    reason = f"{weight} % of {sides.base_tasks} tasks, rounded up: {tasks}"
+    note(app, rollout, LAUNCHED, reason)
+    return Launched(ecs_service, tasks, reason)
+
+
+handler = stage(run)

@@ -1,0 +1,42 @@
+"""Make the candidate the primary: one conditional write, equal when repeated."""
+
+from dataclasses import dataclass
+
+from slipway import clock
+from slipway.domain.health import Launch
+from slipway.domain.receipt import PROMOTED
+from slipway.domain.traffic import least_weights
+from slipway.errors import Refused
+from slipway.stage import StageRequest, note, stage
+from slipway.surroundings import weights_now
+from slipway.wiring import App
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """Which slot serves from now on."""
+
+    slot: str
+    reason: str
+
+
+def run(request: StageRequest, app: App) -> Promoted:
+    """Check that the candidate carries everything and would heal; then write."""
+    rollout = app.journal.rollout(request.service, request.rollout_id)
+    service, slot = rollout.service, rollout.known_sides.candidate
+    view = app.ecs.observe(service.slots[slot])[service.slots[slot]]
+    if view.launch is not Launch.COMPLETED or view.desired == 0:
+        raise Refused(
+            f"{view.ecs_service} would not heal: its launch is {view.launch} "
+            f"at {view.desired} tasks"
+        )
+    share = least_weights(weights_now(service, app)).get(slot, 0)
+    if service.bindings and share != 100:
+        raise Refused(f"slot {slot} carries {share} % in some rule: somebody shifted it")
+    app.journal.promote(rollout, request.held_fence, clock.now())
+    reason = f"release {rollout.release.id} in slot {slot} passed every step"
+    note(app, rollout, PROMOTED, reason)
+    return Promoted(slot, reason)
+
+
+handler = stage(run)

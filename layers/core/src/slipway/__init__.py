@@ -1,0 +1,1 @@
+"""Slipway's core: pure decisions in `domain`, AWS in `gateways`, both joined once."""

@@ -1,0 +1,1 @@
+"""What Slipway decides, without a clock, a network or an environment."""

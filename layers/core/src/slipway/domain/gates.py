@@ -1,0 +1,76 @@
+"""Whether a cause may become a rollout at all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from slipway.domain.release import Cause, Image, Release
+from slipway.domain.rollout import Outcome, ServiceState
+from slipway.domain.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Go on where `outcome` is None; else the rollout ends here with it."""
+
+    outcome: Outcome | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The newest cause of a service and tag that became a rollout. Never expires."""
+
+    pushed_at: datetime
+    rollout_id: str
+
+
+def gate(
+    service: Service,
+    cause: Cause,
+    *,
+    image: Image | None,
+    release: Release,
+    state: ServiceState | None,
+    watermark: Watermark | None,
+) -> Gate:
+    """Decide whether `cause` goes on.
+
+    `image` is what the registry holds now under the cause's tag, None where nothing.
+    """
+    if not service.hears(cause.tag):
+        return Gate(
+            Outcome.REJECTED,
+            f"tag {cause.tag} does not match {service.name}'s {service.tag_pattern}",
+        )
+    if image is None:
+        return Gate(
+            Outcome.REJECTED,
+            f"no image is left under {cause.repository}:{cause.tag}; push it again",
+        )
+    if image.digest != cause.digest:
+        return Gate(
+            Outcome.SUPERSEDED,
+            f"{cause.repository}:{cause.tag} is {image.digest} by now",
+        )
+    stale = too_old(service.name, cause, watermark)
+    if stale.outcome is not None:
+        return stale
+    if state is not None and state.release_id == release.id:
+        return Gate(
+            Outcome.PROMOTED,
+            f"release {release.id} is {service.name}'s primary already",
+        )
+    return Gate(None, f"release {release.id} may roll out")
+
+
+def too_old(service: str, cause: Cause, watermark: Watermark | None) -> Gate:
+    """Refuse a cause at or before the watermark, unless it is the watermark's own."""
+    if watermark is None or cause.pushed_at > watermark.pushed_at:
+        return Gate(None, "newer than everything that was rolled out")
+    if watermark.rollout_id == cause.rollout_id(service):
+        return Gate(None, "this rollout set the watermark itself")
+    return Gate(
+        Outcome.SUPERSEDED,
+        f"{cause.repository}:{cause.tag} of {cause.pushed_at.isoformat()} is not newer "
+        f"than what rollout {watermark.rollout_id} brought",
+    )

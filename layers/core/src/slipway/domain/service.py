@@ -1,0 +1,152 @@
+"""What a service is: its image, its slots, where it gets traffic, how it rolls out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+WEIGHTS_SETTLE_SECONDS = 30
+"""How long after a write some load balancer node may still act on the old weights. AWS
+gives no figure; changes were seen to take seconds, so this errs on the long side."""
+
+
+class Slot(StrEnum):
+    """One of the two ECS services behind a microservice."""
+
+    A = "a"
+    B = "b"
+
+    @property
+    def other(self) -> "Slot":
+        """The slot that is not this one."""
+        return Slot.B if self is Slot.A else Slot.A
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Where a service's tasks receive traffic: one listener rule, one group per slot.
+
+    The rule answers with a fixed response until a first release is healthy. A second
+    rule that no request matches keeps both groups attached, so that both have a health
+    verdict at any weight.
+    """
+
+    listener_arn: str
+    rule_arn: str
+    parking_rule_arn: str
+    target_group_arns: Mapping[Slot, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskShape:
+    """Everything but the image that shapes a task. Any change of it is a release."""
+
+    cpu: int
+    memory_mib: int
+    port: int
+    execution_role_arn: str
+    task_role_arn: str
+    security_group_ids: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    stop_timeout_seconds: int = 30
+    """2 to 120 on Fargate (API_ContainerDefinition)."""
+    log_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a rollout: the candidate's share, and how long it must hold."""
+
+    weight_percent: int
+    """1 to 100."""
+    bake_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePolicy:
+    """When a candidate counts as good or bad.
+
+    A candidate is bad when it fails more than `max_failure_percent` of its requests
+    and more than the primary by over `max_increase_percent` points, both measured over
+    the same settled minutes and at least `min_requests` requests.
+    """
+
+    max_failure_percent: float = 1.0
+    max_increase_percent: float = 0.5
+    min_requests: int = 50
+    warmup_seconds: int = 30
+    """Time after a shift that is not judged: weights spread, caches fill."""
+    metric_lateness_seconds: int = 120
+    """A minute younger than this is not complete in CloudWatch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPolicy:
+    """How a release becomes the primary. Durations in seconds."""
+
+    steps: tuple[Step, ...] = (Step(10, 300), Step(50, 300), Step(100, 300))
+    judge: JudgePolicy = field(default_factory=JudgePolicy)
+    look_seconds: int = 15
+    """Between two looks at a candidate."""
+    max_task_failures: int = 0
+    """Tasks of a candidate that may end badly before it is rolled back."""
+    launch_timeout_seconds: int = 900
+    hold_seconds: int = 3600
+    """How long an inconclusive step holds, paging, before it is rolled back."""
+    retire_delay_seconds: int = 600
+    """How long the old slot keeps its capacity after promotion, for instant return."""
+    restore_timeout_seconds: int = 900
+    """How long the old slot may take to regain capacity before a person is paged."""
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that cannot be carried out."""
+        shares = [step.weight_percent for step in self.steps]
+        if shares != sorted(set(shares)) or not all(1 <= s <= 100 for s in shares):
+            raise ValueError(f"steps must rise from 1 to 100 %, not {shares}")
+        if self.retire_delay_seconds < WEIGHTS_SETTLE_SECONDS:
+            raise ValueError(
+                f"retire_delay_seconds must be {WEIGHTS_SETTLE_SECONDS} or more, "
+                f"not {self.retire_delay_seconds}: weights take time to spread"
+            )
+        if self.look_seconds < 1:
+            raise ValueError(f"look_seconds must be 1 or more, not {self.look_seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One microservice as its record in the journal describes it."""
+
+    name: str
+    repository: str
+    """The ECR repository's name, without registry host."""
+    registry: str
+    """The ECR registry's host, such as 111122223333.dkr.ecr.eu-west-1.amazonaws.com."""
+    slots: Mapping[Slot, str]
+    """The ECS service of each slot."""
+    task: TaskShape
+    bindings: tuple[Binding, ...]
+    min_tasks: int
+    max_tasks: int
+    tag_pattern: str = "*"
+    """Which tags roll out: a shell-style pattern, matched case-sensitively."""
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+
+    def __post_init__(self) -> None:
+        """Refuse bounds and slots that make no sense."""
+        if not 1 <= self.min_tasks <= self.max_tasks:
+            raise ValueError(
+                f"1 <= min_tasks <= max_tasks must hold, "
+                f"not {self.min_tasks} and {self.max_tasks}"
+            )
+        if set(self.slots) != set(Slot):
+            raise ValueError(f"slots must name a and b, not {sorted(self.slots)}")
+
+    def hears(self, tag: str) -> bool:
+        """Whether a push of `tag` is for this service."""
+        return fnmatchcase(tag, self.tag_pattern)
+
+    def slot_of(self, ecs_service: str) -> Slot | None:
+        """The slot that an ECS service's name stands for."""
+        return next((s for s, name in self.slots.items() if name == ecs_service), None)

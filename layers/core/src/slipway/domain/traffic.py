@@ -1,0 +1,59 @@
+"""Which weights may be written, given the health of this moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slipway.domain.capacity import tasks_for
+from slipway.domain.service import Slot
+
+Weights = Mapping[Slot, int]
+"""Each slot's share in percent; the two add up to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether weights may be written, and why or why not."""
+
+    allowed: bool
+    reason: str
+
+
+def weights(slot: Slot, weight_percent: int) -> Weights:
+    """Return the weights that give `slot` its share and the other slot the rest."""
+    return {slot: weight_percent, slot.other: 100 - weight_percent}
+
+
+def least_weights(rules: Sequence[Weights]) -> dict[Slot, int]:
+    """Return each slot's lowest share in any of `rules`; empty where there is none."""
+    if not rules:
+        return {}
+    return {slot: min(shares.get(slot, 0) for shares in rules) for slot in Slot}
+
+
+def most_carried(rules: Sequence[Weights], slot: Slot) -> int:
+    """Return the highest share of `slot` in any of `rules`, in percent."""
+    return max((shares.get(slot, 0) for shares in rules), default=0)
+
+
+def may_carry(
+    wanted: Weights, healthy: Mapping[Slot, Sequence[int]], *, current: Weights, base: int
+) -> Permission:
+    """Hold invariant 1: no weight rises without the healthy targets to carry it.
+
+    `healthy` has, per slot, the healthy targets of its group in each binding, read at
+    this moment; `current` its lowest share in any rule before the write, nothing where
+    rules answer by themselves.
+    """
+    for slot, share in wanted.items():
+        if share <= current.get(slot, 0):
+            continue
+        needed = tasks_for(share, base)
+        least = min(healthy[slot], default=0)
+        if least < needed:
+            return Permission(
+                allowed=False,
+                reason=f"slot {slot} has {least} healthy targets; "
+                f"{share} % of the traffic needs {needed}",
+            )
+    shares = ", ".join(f"{slot} {share} %" for slot, share in sorted(wanted.items()))
+    return Permission(allowed=True, reason=f"enough healthy targets for {shares}")

@@ -1,0 +1,109 @@
+"""What the load balancers measured."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from slipway.domain.judge import Traffic, Window
+from slipway.domain.service import Binding, Slot
+from slipway.errors import RetryableError
+from slipway.gateways.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_cloudwatch.client import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+REQUESTS = "RequestCount"
+SUCCESSES = (
+    "HTTPCode_Target_2XX_Count",
+    "HTTPCode_Target_3XX_Count",
+    "HTTPCode_Target_4XX_Count",
+)
+"""Metrics of AWS/ApplicationELB per target group (elb-cloudwatch-metrics)."""
+PERIOD_SECONDS = 60
+
+
+class Measurements:
+    """Sums of load balancer metrics over settled minutes."""
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+
+    def traffic(
+        self, bindings: Sequence[Binding], window: Window
+    ) -> dict[Slot, Traffic] | None:
+        """Return what each slot answered over `window`, all bindings together.
+
+        None where CloudWatch failed or answered in part: silence is not a zero.
+        """
+        if window.seconds == 0:
+            return {slot: Traffic(0, 0) for slot in Slot}
+        keys = list(product(range(len(bindings)), Slot, (REQUESTS, *SUCCESSES)))
+        sums = self._sums(
+            [
+                _query(number, bindings[binding], slot, metric)
+                for number, (binding, slot, metric) in enumerate(keys)
+            ],
+            window,
+        )
+        if sums is None:
+            return None
+        requests = dict.fromkeys(Slot, 0.0)
+        successful = dict.fromkeys(Slot, 0.0)
+        for number, (_, slot, metric) in enumerate(keys):
+            side = requests if metric == REQUESTS else successful
+            side[slot] += sums.get(f"m{number}", 0.0)
+        return {slot: Traffic(requests[slot], successful[slot]) for slot in Slot}
+
+    def _sums(
+        self, queries: list[MetricDataQueryTypeDef], window: Window
+    ) -> dict[str, float] | None:
+        sums: dict[str, float] = {}
+        status: dict[str, str] = {}
+        try:
+            with translated("GetMetricData"):
+                pages = self._client.get_paginator("get_metric_data")
+                for page in pages.paginate(
+                    MetricDataQueries=queries,
+                    StartTime=window.start,
+                    EndTime=window.end,
+                ):
+                    for result in page["MetricDataResults"]:
+                        name = result["Id"]
+                        status[name] = result["StatusCode"]
+                        sums[name] = sums.get(name, 0.0) + sum(result["Values"])
+        except RetryableError:
+            return None
+        complete = all(status.get(query["Id"]) == "Complete" for query in queries)
+        return sums if complete else None
+
+
+def _query(
+    number: int, binding: Binding, slot: Slot, metric: str
+) -> MetricDataQueryTypeDef:
+    group = binding.target_group_arns[slot].rsplit(":", 1)[-1]
+    listener = binding.listener_arn.rsplit(":", 1)[-1]
+    return {
+        "Id": f"m{number}",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/ApplicationELB",
+                "MetricName": metric,
+                "Dimensions": [
+                    {"Name": "TargetGroup", "Value": group},
+                    {"Name": "LoadBalancer", "Value": load_balancer_of(listener)},
+                ],
+            },
+            "Period": PERIOD_SECONDS,
+            "Stat": "Sum",
+        },
+        "ReturnData": True,
+    }
+
+
+def load_balancer_of(listener: str) -> str:
+    """Return app/NAME/ID from listener/app/NAME/ID/LISTENER."""
+    return listener.split("/", 1)[1].rsplit("/", 1)[0]

@@ -1,0 +1,152 @@
+"""Load balancers: the health of target groups and the weights of rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slipway.domain.service import Binding, Slot
+from slipway.domain.traffic import Weights
+from slipway.errors import NotFound, Unavailable
+from slipway.gateways.failures import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+
+ROUTING = ("forward", "fixed-response", "redirect")
+"""The action types that end a rule; what stands before them, authentication, stays."""
+
+CLOSED = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {
+        "StatusCode": "503",
+        "ContentType": "text/plain",
+        "MessageBody": "No release of this service is healthy yet.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    arn: str
+    is_default: bool
+    actions: Sequence[dict[str, Any]]
+    shares: dict[Slot, int] | None
+    """None where the rule does not forward to the binding's groups."""
+
+
+class LoadBalancing:
+    """Rules and target groups. Every write is absolute and read back."""
+
+    def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
+        self._client = client
+
+    def healthy(self, target_group_arn: str) -> int:
+        """Count the targets that are healthy now; 0 where there is no verdict."""
+        with translated(f"DescribeTargetHealth {target_group_arn}"):
+            answer = self._client.describe_target_health(
+                TargetGroupArn=target_group_arn
+            )
+        return sum(
+            target["TargetHealth"]["State"] == "healthy"
+            for target in answer["TargetHealthDescriptions"]
+        )
+
+    def weights(self, binding: Binding) -> list[Weights]:
+        """Return the slots' shares in each rule that forwards to them."""
+        return [r.shares for r in self._rules(binding) if r.shares is not None]
+
+    def route(self, binding: Binding, weights: Weights | None) -> bool:
+        """Write `weights` to every rule that names either slot's group.
+
+        None closes the binding's own rule with a fixed response. Returns whether a
+        write was needed. Raises Unavailable where a rule does not read back as written.
+        """
+        pending = _unlike(self._rules(binding), binding, weights)
+        for rule in pending:
+            self._write(binding, rule, weights)
+        if pending and _unlike(self._rules(binding), binding, weights):
+            raise Unavailable(f"{binding.rule_arn} does not read back as it was written")
+        return bool(pending)
+
+    def _rules(self, binding: Binding) -> list[_Rule]:
+        rules = []
+        with translated(f"DescribeRules {binding.listener_arn}"):
+            pages = self._client.get_paginator("describe_rules")
+            for page in pages.paginate(ListenerArn=binding.listener_arn):
+                for rule in page["Rules"]:
+                    shares = _shares(rule["Actions"], binding)
+                    own = rule["RuleArn"] == binding.rule_arn
+                    if rule["RuleArn"] == binding.parking_rule_arn:
+                        continue
+                    if own or shares is not None:
+                        rules.append(
+                            _Rule(
+                                rule["RuleArn"],
+                                rule["IsDefault"],
+                                [dict(action) for action in rule["Actions"]],
+                                shares,
+                            )
+                        )
+        if not any(rule.arn == binding.rule_arn for rule in rules):
+            raise NotFound(
+                f"listener {binding.listener_arn} has no rule {binding.rule_arn}; "
+                "make it again, or correct the record"
+            )
+        return rules
+
+    def _write(self, binding: Binding, rule: _Rule, weights: Weights | None) -> None:
+        kept = [action for action in rule.actions if action["Type"] not in ROUTING]
+        last = CLOSED if weights is None else _forward(binding, weights)
+        actions: list[Any] = [*kept, {**last, "Order": len(kept) + 1}]
+        if rule.is_default:
+            with translated(f"ModifyListener {binding.listener_arn}"):
+                self._client.modify_listener(
+                    ListenerArn=binding.listener_arn, DefaultActions=actions
+                )
+        else:
+            with translated(f"ModifyRule {rule.arn}"):
+                self._client.modify_rule(RuleArn=rule.arn, Actions=actions)
+
+
+def _unlike(
+    rules: list[_Rule], binding: Binding, weights: Weights | None
+) -> list[_Rule]:
+    """Return the rules that do not yet say `weights`."""
+    if weights is None:
+        return [r for r in rules if r.arn == binding.rule_arn and r.shares is not None]
+    return [r for r in rules if r.shares != dict(weights)]
+
+
+def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
+    return {
+        "Type": "forward",
+        "ForwardConfig": {
+            "TargetGroups": [
+                {"TargetGroupArn": arn, "Weight": weights[slot]}
+                for slot, arn in sorted(binding.target_group_arns.items())
+            ],
+            # Stickiness of the group would outrank a weight of 0.
+            "TargetGroupStickinessConfig": {"Enabled": False},
+        },
+    }
+
+
+def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
+    """Return each slot's share in percent in a rule's forward action."""
+    forward = next((a for a in actions if a["Type"] == "forward"), None)
+    if forward is None:
+        return None
+    groups = forward.get("ForwardConfig", {}).get("TargetGroups") or [
+        {"TargetGroupArn": forward["TargetGroupArn"], "Weight": 1}
+    ]
+    weight = {g["TargetGroupArn"]: g.get("Weight", 1) for g in groups}
+    if not weight.keys() & set(binding.target_group_arns.values()):
+        return None
+    total = sum(weight.values())
+    return {
+        slot: round(100 * weight.get(arn, 0) / total) if total else 0
+        for slot, arn in binding.target_group_arns.items()
+    }

@@ -1,0 +1,69 @@
+"""What all reactions share: events from a queue, in batches with partial failures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from slipway.errors import FinalError, InvalidRecord
+from slipway.telemetry import logger, metrics
+from slipway.wiring import App, app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+REJECTED = "EventRejected"
+"""The metric that counts events, or services of one event, that cannot be acted on."""
+
+
+def reaction(
+    run: Callable[[dict[str, Any], App], None],
+) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
+    """Make a Lambda handler of a reaction's `run`.
+
+    A final error ends its event: logged, counted and gone. Any other error sends the
+    event back to its queue, and in the end to the dead letters.
+    """
+    processor = BatchProcessor(event_type=EventType.SQS)
+
+    def take(record: SQSRecord) -> None:
+        try:
+            run(_event(record), app())
+        except FinalError as error:
+            reject(error)
+
+    @metrics.log_metrics
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(
+        event: dict[str, Any], context: LambdaContext
+    ) -> PartialItemFailureResponse:
+        return process_partial_response(event, take, processor, context)
+
+    return handler
+
+
+def _event(record: SQSRecord) -> dict[str, Any]:
+    try:
+        event = json.loads(record.body)
+    except ValueError as error:
+        raise InvalidRecord(f"a message is not JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise InvalidRecord(f"a message is not an event: {record.body[:80]}")
+    return event
+
+
+def reject(error: FinalError, **facts: str) -> None:
+    """Log why something cannot be acted on, and count it."""
+    logger.error("rejected", extra={"reason": str(error), **facts})
+    metrics.add_metric(REJECTED, MetricUnit.Count, 1)

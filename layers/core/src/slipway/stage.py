@@ -1,0 +1,123 @@
+"""What all stages of a rollout share: their request, their parsing, their logging."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import TypeAdapter, ValidationError
+
+from slipway import clock
+from slipway.domain.release import Cause
+from slipway.domain.rollout import Mark, Outcome, Rollout
+from slipway.errors import InvalidRecord, UnsupportedPayload
+from slipway.telemetry import logger
+from slipway.wiring import App, app
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+PAYLOAD_VERSION = 1
+READABLE_PAYLOADS = frozenset({1})
+"""Versions of payloads that this version of Slipway can carry on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRequest:
+    """Which rollout a stage is to move, and how far that is."""
+
+    payload_version: int
+    service: str
+    rollout_id: str
+    fence: int | None = None
+    """None while the rollout does not hold the service's lease."""
+    step: int = 0
+    reason: str = ""
+    """Why the rollout came here, where that is not the plan."""
+    outcome: Outcome | None = None
+    """How the rollout is to be recorded, for the stage that records."""
+    cause: Cause | None = None
+    """Why the rollout was asked for, for the stage that resolves."""
+
+    @property
+    def held_fence(self) -> int:
+        """The fence, of a stage that comes after the lease."""
+        if self.fence is None:
+            raise InvalidRecord(f"rollout {self.rollout_id} came here without a lease")
+        return self.fence
+
+    @property
+    def given_cause(self) -> Cause:
+        """The cause, of the stage that comes first."""
+        if self.cause is None:
+            raise InvalidRecord(f"rollout {self.rollout_id} was asked for without cause")
+        return self.cause
+
+
+type Run[Answer] = Callable[[StageRequest, App], Answer]
+type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+_REQUEST = TypeAdapter(StageRequest)
+
+
+def stage(run: Run[Any]) -> Handler:
+    """Make a Lambda handler of a stage's `run`."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        request = _read(event)
+        logger.append_keys(
+            rollout_id=request.rollout_id,
+            service_name=request.service,
+            stage=context.function_name,
+            step=request.step,
+        )
+        answer: DataclassInstance = run(request, app())
+        facts = asdict(answer)
+        logger.info("decided", extra=facts)
+        return facts
+
+    return handler
+
+
+def moments(rollout: Rollout, app: App) -> dict[str, datetime]:
+    """Return when the rollout did what, by the names of its marks."""
+    return {mark.name: mark.at for mark in app.journal.marks(rollout)}
+
+
+def marked_at(rollout: Rollout, name: str, app: App) -> datetime:
+    """Return when the rollout did something that it must have done by now."""
+    at = moments(rollout, app).get(name)
+    if at is None:
+        raise InvalidRecord(f"rollout {rollout.id} came here without its mark {name}")
+    return at
+
+
+def revision_of(rollout: Rollout, app: App) -> str:
+    """Return the task definition that an earlier stage registered."""
+    release = rollout.release
+    revision = app.journal.revision(release.service, release.id)
+    if revision is None:
+        raise InvalidRecord(f"release {release.id} was never registered")
+    return revision
+
+
+def note(app: App, rollout: Rollout, name: str, reason: str) -> bool:
+    """Mark something the rollout did, at this moment; False where marked before."""
+    return app.journal.mark(rollout, Mark(name, clock.now(), reason))
+
+
+def _read(event: dict[str, Any]) -> StageRequest:
+    version = event.get("payload_version")
+    if version not in READABLE_PAYLOADS:
+        raise UnsupportedPayload(
+            f"payload version {version} cannot be carried on by this version of "
+            f"Slipway, which reads {sorted(READABLE_PAYLOADS)}; start a new rollout"
+        )
+    try:
+        return _REQUEST.validate_python(event)
+    except ValidationError as error:
+        raise InvalidRecord(f"not a stage's request: {error}") from error

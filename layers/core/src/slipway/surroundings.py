@@ -1,0 +1,59 @@
+"""What a service looks like at this moment, as every stage that writes must know it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway.domain.capacity import base_tasks
+from slipway.domain.restore import Situation
+from slipway.domain.service import Service, Slot
+from slipway.domain.traffic import Weights, least_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from slipway.domain.rollout import Sides
+    from slipway.wiring import App
+
+
+def healthy_now(service: Service, app: App) -> dict[Slot, list[int]]:
+    """Count each slot's healthy targets in each binding."""
+    return {
+        slot: [
+            app.load_balancing.healthy(binding.target_group_arns[slot])
+            for binding in service.bindings
+        ]
+        for slot in Slot
+    }
+
+
+def least(healthy: Mapping[Slot, Sequence[int]]) -> dict[Slot, int]:
+    """Return each slot's healthy targets in the binding where it has fewest."""
+    return {slot: min(counts, default=0) for slot, counts in healthy.items()}
+
+
+def weights_now(service: Service, app: App) -> list[Weights]:
+    """Return the slots' shares in every rule of every binding."""
+    return [
+        shares
+        for binding in service.bindings
+        for shares in app.load_balancing.weights(binding)
+    ]
+
+
+def base_now(service: Service, sides: Sides, app: App) -> int:
+    """Return how many tasks all of the traffic needs, by the primary of this moment."""
+    if sides.primary is None:
+        return sides.base_tasks
+    name = service.slots[sides.primary]
+    return base_tasks(app.ecs.observe(name)[name].desired, service.min_tasks)
+
+
+def situation(service: Service, app: App) -> Situation:
+    """Look at both slots and all rules."""
+    views = app.ecs.observe(*service.slots.values())
+    return Situation(
+        desired={slot: views[name].desired for slot, name in service.slots.items()},
+        healthy=least(healthy_now(service, app)),
+        weights=least_weights(weights_now(service, app)),
+    )

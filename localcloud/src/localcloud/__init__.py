@@ -1,0 +1,1 @@
+"""The parts of AWS that Slipway uses, in one process and on one clock."""

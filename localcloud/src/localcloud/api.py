@@ -1,0 +1,420 @@
+"""boto3, routed in process: every AWS call of this process ends in the active router.
+
+The SDK stays whole: parameters are validated and serialised, answers are parsed from
+the wire format of the service's own model, and errors are retried as on AWS. Only the
+network is missing. Import this module before the first boto3 client is made: clients
+take over the hooks that are registered at that time.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from inspect import isawaitable
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+from xml.sax.saxutils import escape
+
+import botocore.endpoint
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.handlers import BUILTIN_HANDLERS
+from botocore.model import OperationModel
+from botocore.validate import ParamValidator
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+
+from localcloud import blocking
+from localcloud.clock import Clock
+
+REGION = "eu-west-1"
+ACCOUNT = "111122223333"
+
+STORED_BY_MOTO = frozenset({"dynamodb", "ec2", "elbv2", "sts"})
+"""Services whose state moto keeps; it answers what no `serve` takes over."""
+
+API_LATENCY_SECONDS = 0.03
+"""Modelled time of a call from inside a function: a usual one inside a region."""
+
+type Parameters = dict[str, Any]
+type Answer = Mapping[str, Any] | None
+type Operation = Callable[[Parameters], Answer | Awaitable[Answer]]
+type Before = Callable[[str, str, Parameters, str | None], Awaitable[None] | None]
+type After = Callable[[Parameters], object]
+
+
+class NotModelled(Exception):  # noqa: N818  the name says all
+    """Something that the local cloud does not know: never answered by a guess."""
+
+
+class AwsError(Exception):
+    """An error answer of AWS, as `ClientError` will carry it."""
+
+    def __init__(
+        self, code: str, message: str, status: int = HTTPStatus.BAD_REQUEST, **more: Any
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = int(status)
+        self.more = more
+        """Further members of the error's shape."""
+
+
+def only(params: Mapping[str, Any], *names: str) -> None:
+    """Raise NotModelled where a call has a parameter that is not named here."""
+    unknown = sorted(set(params) - set(names))
+    if unknown:
+        raise NotModelled(f"parameter {', '.join(unknown)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One AWS call; a retry of the SDK is a call of its own."""
+
+    at: datetime
+    caller: str | None
+    """The Lambda function that called; None for anything else."""
+    service: str
+    operation: str
+    params: Parameters
+
+
+class Principal(Protocol):
+    """A function as IAM sees it."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+
+    def allows(self, action: str) -> bool:
+        """Say whether its role allows an action, such as ecs:UpdateService."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """One call between its parameters and its answer."""
+
+    model: OperationModel
+    params: Parameters
+    http: AWSPreparedRequest | None = None
+
+    @property
+    def service(self) -> str:
+        return str(self.model.service_model.service_name)
+
+    @property
+    def operation(self) -> str:
+        return str(self.model.name)
+
+
+class Router:
+    """Answers the AWS calls of this process while it is active."""
+
+    def __init__(
+        self, clock: Clock, latency_seconds: float = API_LATENCY_SECONDS
+    ) -> None:
+        self.clock = clock
+        self.latency_seconds = latency_seconds
+        self.calls: list[Call] = []
+        self.not_modelled: list[NotModelled] = []
+        """What was asked for in vain, also where the caller caught the exception."""
+        self._operations: dict[str, dict[str, Operation]] = {}
+        self._before: list[Before] = []
+        self._after: dict[tuple[str, str], list[After]] = {}
+
+    def serve(self, service: str, operations: Mapping[str, Operation]) -> None:
+        """Answer operations of a service (by its boto3 name) with these functions."""
+        self._operations.setdefault(service, {}).update(operations)
+
+    def before(self, hook: Before) -> None:
+        """Call the hook before each call; what it raises is the call's answer."""
+        self._before.append(hook)
+
+    def after(self, service: str, operation: str, hook: After) -> None:
+        """Call the hook with the parameters of each successful call."""
+        self._after.setdefault((service, operation), []).append(hook)
+
+    def activate(self) -> None:
+        """Take this process's AWS calls from now on."""
+        if _active:
+            raise RuntimeError("another local cloud is active in this process")
+        _active.append(self)
+        vars(botocore.endpoint)["time"] = _RetryTime(self)
+
+    def deactivate(self) -> None:
+        """Leave this process's AWS calls to others."""
+        _active.remove(self)
+        vars(botocore.endpoint)["time"] = time
+
+    def __enter__(self) -> Self:
+        self.activate()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.deactivate()
+
+    def _send(self, request: _Request) -> AWSResponse:
+        """Answer a request, from blocking code or from the loop itself."""
+        call = blocking.current()
+        if call is None:
+            return _at_once(self._answer(request, None), request)
+        return blocking.wait(self._answer_late(request, call.owner))
+
+    async def _answer_late(
+        self, request: _Request, principal: Principal | None
+    ) -> AWSResponse:
+        await self.clock.sleep(self.latency_seconds)
+        return await self._answer(request, principal)
+
+    async def _answer(
+        self, request: _Request, principal: Principal | None
+    ) -> AWSResponse:
+        caller = principal.name if principal else None
+        self.calls.append(
+            Call(
+                self.clock.now(),
+                caller,
+                request.service,
+                request.operation,
+                request.params,
+            )
+        )
+        try:
+            for hook in self._before:
+                waiting = hook(
+                    request.service, request.operation, request.params, caller
+                )
+                if waiting is not None:
+                    await waiting
+            if principal:
+                _authorize(request, principal)
+            response = await self._execute(request)
+        except AwsError as error:
+            return _error_response(request, error)
+        except NotModelled as gap:
+            gap.add_note(f"in {request.service}:{request.operation}")
+            self.not_modelled.append(gap)
+            raise
+        if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
+            for observe in self._after.get((request.service, request.operation), ()):
+                observe(request.params)
+        return response
+
+    async def _execute(self, request: _Request) -> AWSResponse:
+        served = self._operations.get(request.service, {})
+        operation = served.get(request.operation)
+        if operation is not None:
+            answer = operation(copy.deepcopy(request.params))
+            if isawaitable(answer):
+                answer = await answer
+            return _response(request, answer or {})
+        if request.service in STORED_BY_MOTO:
+            return _stored(request)
+        raise NotModelled(f"{request.service}:{request.operation}")
+
+
+_active: list[Router] = []
+
+
+class _RetryTime:
+    """Stands in for the time module where the SDK sleeps between retries."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    def sleep(self, seconds: float) -> None:
+        clock = self._router.clock
+        if blocking.current() is not None:
+            blocking.wait(clock.sleep(seconds))
+        elif not clock.virtual:
+            time.sleep(seconds / clock.factor)
+
+
+def _at_once(
+    answer: Coroutine[Any, Any, AWSResponse], request: _Request
+) -> AWSResponse:
+    """Run a coroutine that has nothing to wait for."""
+    try:
+        answer.send(None)
+    except StopIteration as done:
+        return cast("AWSResponse", done.value)
+    answer.close()
+    raise RuntimeError(
+        f"{request.service}:{request.operation} takes time here: call it from code "
+        "run by localcloud.blocking.spawn"
+    )
+
+
+# ------------------------------------------------------------------ IAM (actions only)
+
+_IAM_PREFIX = {"cloudwatch": "cloudwatch"}
+"""Where the prefix of IAM actions is not the service's signing name."""
+
+_TRANSACTION = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Get": "GetItem",
+}
+
+
+def actions(service_model: Any, operation: str, params: Parameters) -> list[str]:
+    """Name the IAM actions that a call needs (Service Authorization Reference).
+
+    A transaction needs the action of each of its items; handing a role to ECS needs
+    iam:PassRole. Resources and conditions of statements are not looked at.
+    """
+    service = service_model.service_name
+    prefix = _IAM_PREFIX.get(service, service_model.signing_name)
+    if operation in {"TransactWriteItems", "TransactGetItems"}:
+        kinds = sorted({kind for item in params["TransactItems"] for kind in item})
+        return [f"{prefix}:{_TRANSACTION[kind]}" for kind in kinds]
+    needed = [f"{prefix}:{operation}"]
+    if service == "ecs" and {"taskRoleArn", "executionRoleArn"} & set(params):
+        needed.append("iam:PassRole")
+    return needed
+
+
+def _authorize(request: _Request, principal: Principal) -> None:
+    service_model = request.model.service_model
+    for action in actions(service_model, request.operation, request.params):
+        if principal.allows(action):
+            continue
+        query = service_model.resolved_protocol == "query"
+        raise AwsError(
+            "AccessDenied" if query else "AccessDeniedException",
+            f"the role of function {principal.name} does not allow {action}",
+            HTTPStatus.FORBIDDEN if query else HTTPStatus.BAD_REQUEST,
+        )
+
+
+# ----------------------------------------------------------------------- wire formats
+
+_validator = ParamValidator()
+
+
+@dataclass(slots=True)
+class _Models:
+    """moto's models, by service and operation: reading them is slow."""
+
+    by_name: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def operation(self, service: str, operation: str) -> Any:
+        key = (service, operation)
+        if key not in self.by_name:
+            model = get_service_model(service)
+            self.by_name[key] = model.operation_model(operation)
+        return self.by_name[key]
+
+
+_models = _Models()
+
+
+def _response(request: _Request, answer: Mapping[str, Any]) -> AWSResponse:
+    shape = request.model.output_shape
+    if shape is not None:
+        report = _validator.validate(answer, shape)
+        if report.has_errors():
+            raise TypeError(
+                f"the local answer of {request.service}:{request.operation} does not "
+                f"fit its model: {report.generate_report()}"
+            )
+    model = _models.operation(request.service, request.operation)
+    protocol = request.model.service_model.resolved_protocol
+    written = get_serializer_class(request.service, protocol)(model).serialize(answer)
+    return _http(
+        request, written["status_code"], dict(written["headers"]), written["body"]
+    )
+
+
+def _error_response(request: _Request, error: AwsError) -> AWSResponse:
+    metadata = request.model.service_model.metadata
+    protocol = request.model.service_model.resolved_protocol
+    if protocol in {"json", "rest-json"}:
+        headers = {"x-amzn-errortype": error.code}
+        if "awsQueryCompatible" in metadata:
+            headers["x-amzn-query-error"] = f"{error.code};Sender"
+        body = {"__type": error.code, "message": error.message, **error.more}
+        return _http(request, error.status, headers, json.dumps(body, default=str))
+    inner = (
+        f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+    )
+    if protocol == "ec2":
+        text = f"<Response><Errors><Error>{inner}</Error></Errors></Response>"
+    else:
+        text = f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    return _http(request, error.status, {"Content-Type": "text/xml"}, text)
+
+
+def _stored(request: _Request) -> AWSResponse:
+    if request.http is None:
+        raise RuntimeError("a request reached moto before it was prepared")
+    result = botocore_stubber.process_request(request.http)
+    if result is None:
+        raise NotModelled(f"{request.service}:{request.operation} (moto)")
+    status, headers, body = result
+    if status == HTTPStatus.NOT_FOUND and body == "Not yet implemented":
+        raise NotModelled(f"{request.service}:{request.operation} (moto)")
+    return _http(request, status, dict(headers), body)
+
+
+def _http(
+    request: _Request, status: int, headers: Mapping[str, str], body: str | bytes
+) -> AWSResponse:
+    url = request.http.url if request.http else ""
+    return AWSResponse(url, status, dict(headers), MockRawResponse(body))  # type: ignore[arg-type]
+
+
+# -------------------------------------------------------------------- botocore's hooks
+
+
+class _Hooks:
+    """Follows a call through botocore's events, from its parameters to its sending.
+
+    `before-send` knows the HTTP request only. The parameters travel in the request's
+    context, which `request-created` sees; nothing else runs between these two events.
+    """
+
+    _KEY = "localcloud"
+
+    def __init__(self) -> None:
+        self._sending: _Request | None = None
+
+    def parameters(
+        self,
+        params: Parameters,
+        model: OperationModel,
+        context: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        if _active:
+            context[self._KEY] = _Request(model, params)
+
+    def created(self, request: AWSRequest, **_: Any) -> None:
+        self._sending = request.context.get(self._KEY)
+
+    def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        if not _active:
+            return None
+        sending, self._sending = self._sending, None
+        if sending is None:
+            raise NotModelled(f"a request to {request.url} that no client call made")
+        sent = _Request(sending.model, copy.deepcopy(sending.params), request)
+        return _active[-1]._send(sent)  # noqa: SLF001  the hook is the router's door
+
+
+_hooks = _Hooks()
+BUILTIN_HANDLERS.insert(0, ("before-parameter-build", _hooks.parameters))
+BUILTIN_HANDLERS.insert(0, ("request-created", _hooks.created))
+BUILTIN_HANDLERS.insert(0, ("before-send", _hooks.send))

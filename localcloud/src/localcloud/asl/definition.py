@@ -1,0 +1,387 @@
+"""Reading state machine definitions: everything wrong with one, found before it runs.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from localcloud.asl.expressions import (
+    InvalidExpression,
+    builtin_functions,
+    expressions_in,
+    is_expression,
+    names,
+)
+
+LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
+START_EXECUTION = "arn:aws:states:::states:startExecution.sync:2"
+
+_MACHINE_FIELDS = frozenset(
+    {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States", "Version"}
+)
+_COMMON = frozenset({"Type", "Comment"})
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "Task": frozenset(
+        "Resource Arguments Output Assign Retry Catch TimeoutSeconds Next End".split()
+    ),
+    "Choice": frozenset("Choices Default Output Assign".split()),
+    "Wait": frozenset("Seconds Timestamp Output Assign Next End".split()),
+    "Pass": frozenset("Output Assign Next End".split()),
+    "Succeed": frozenset({"Output"}),
+    "Fail": frozenset({"Error", "Cause"}),
+}
+_RULE_FIELDS = frozenset("Condition Next Output Assign Comment".split())
+_RETRY_FIELDS = frozenset(
+    "ErrorEquals IntervalSeconds MaxAttempts BackoffRate MaxDelaySeconds "
+    "JitterStrategy Comment".split()
+)
+_CATCH_FIELDS = frozenset("ErrorEquals Next Assign Output Comment".split())
+_ARGUMENTS: Mapping[str, frozenset[str]] = {
+    LAMBDA_INVOKE: frozenset({"FunctionName", "Payload"}),
+    START_EXECUTION: frozenset({"StateMachineArn", "Input", "Name"}),
+}
+_NAME_LIMIT = 80
+"""Characters of a state's or variable's name."""
+
+
+class InvalidDefinition(Exception):  # noqa: N818  reads as a sentence
+    """A definition that this interpreter, or Step Functions, would not take."""
+
+    def __init__(self, source: str, findings: list[str]) -> None:
+        super().__init__("\n".join(f"{source}: {finding}" for finding in findings))
+        self.findings = findings
+
+
+@dataclass(frozen=True, slots=True)
+class Retrier:
+    """One entry of Retry, with the defaults of Step Functions."""
+
+    error_equals: tuple[str, ...]
+    interval_seconds: float = 1
+    max_attempts: int = 3
+    backoff_rate: float = 2.0
+    max_delay_seconds: float | None = None
+    full_jitter: bool = False
+
+    def delay_seconds(self, attempt: int) -> float:
+        """Return the wait before a retry (the first is 0), before any jitter."""
+        delay = self.interval_seconds * self.backoff_rate**attempt
+        if self.max_delay_seconds is not None:
+            delay = min(delay, self.max_delay_seconds)
+        return delay
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way out of a state: a Choice's rule, a Catch's entry, or the plain end."""
+
+    next: str | None
+    """None where the execution ends here."""
+    assign: Mapping[str, Any]
+    output: Any = None
+    has_output: bool = False
+    condition: str | None = None
+    error_equals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state. `way` is where it goes when nothing else applies."""
+
+    name: str
+    type: str
+    fields: Mapping[str, Any]
+    way: Way
+    rules: tuple[Way, ...] = ()
+    catchers: tuple[Way, ...] = ()
+    retriers: tuple[Retrier, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """Every way out of the state."""
+        return (self.way, *self.rules, *self.catchers)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A state machine that can be run."""
+
+    source: str
+    comment: str
+    start_at: str
+    timeout_seconds: float | None
+    states: Mapping[str, State]
+
+
+def load(text: str, source: str = "definition") -> Definition:
+    """Read a definition in YAML or JSON.
+
+    Raises InvalidDefinition with all findings, each naming its state and field.
+    """
+    document = yaml.safe_load(text)
+    if not isinstance(document, dict):
+        raise InvalidDefinition(source, ["the definition is not a mapping"])
+    findings = list(_machine(document))
+    if findings:
+        raise InvalidDefinition(source, findings)
+    states = {name: _state(name, raw) for name, raw in document["States"].items()}
+    definition = Definition(
+        source,
+        document.get("Comment", ""),
+        document["StartAt"],
+        document.get("TimeoutSeconds"),
+        states,
+    )
+    findings = [*_graph(definition), *_variables(definition)]
+    if findings:
+        raise InvalidDefinition(source, findings)
+    return definition
+
+
+def _way(raw: Mapping[str, Any], following: str | None) -> Way:
+    return Way(
+        next=following,
+        assign=raw.get("Assign", {}),
+        output=raw.get("Output"),
+        has_output="Output" in raw,
+        condition=raw.get("Condition"),
+        error_equals=tuple(raw.get("ErrorEquals", ())),
+    )
+
+
+def _state(name: str, raw: Mapping[str, Any]) -> State:
+    following = raw.get("Default") if raw["Type"] == "Choice" else raw.get("Next")
+    retriers = tuple(
+        Retrier(
+            tuple(entry["ErrorEquals"]),
+            entry.get("IntervalSeconds", 1),
+            entry.get("MaxAttempts", 3),
+            entry.get("BackoffRate", 2.0),
+            entry.get("MaxDelaySeconds"),
+            entry.get("JitterStrategy") == "FULL",
+        )
+        for entry in raw.get("Retry", ())
+    )
+    return State(
+        name,
+        raw["Type"],
+        raw,
+        _way(raw, following),
+        tuple(_way(rule, rule["Next"]) for rule in raw.get("Choices", ())),
+        tuple(_way(entry, entry["Next"]) for entry in raw.get("Catch", ())),
+        retriers,
+    )
+
+
+# ------------------------------------------------------------------ shape of each state
+
+
+def _machine(document: Mapping[str, Any]) -> Iterator[str]:
+    for field in sorted(set(document) - _MACHINE_FIELDS):
+        yield f"top level: {field} is not modelled"
+    if document.get("QueryLanguage") != "JSONata":
+        yield "top level: QueryLanguage must be JSONata"
+    states = document.get("States")
+    if not isinstance(states, dict) or not states:
+        yield "top level: States must hold at least one state"
+        return
+    if document.get("StartAt") not in states:
+        yield f"top level: StartAt names no state: {document.get('StartAt')}"
+    for name, raw in states.items():
+        for finding in _state_findings(raw):
+            yield f"state {name}: {finding}"
+        if len(name) > _NAME_LIMIT:
+            yield f"state {name}: a name has at most {_NAME_LIMIT} characters"
+
+
+def _state_findings(raw: Any) -> Iterator[str]:
+    if not isinstance(raw, dict):
+        yield "is not a mapping"
+        return
+    kind = str(raw.get("Type"))
+    if kind not in _FIELDS:
+        yield f"Type {kind} is not modelled"
+        return
+    yield from _unknown(raw, _FIELDS[kind] | _COMMON)
+    if "Next" in _FIELDS[kind] and ("Next" in raw) == (raw.get("End") is True):
+        yield "needs either Next or End: true"
+    yield from _assign_findings(raw)
+    check = {
+        "Task": _task,
+        "Choice": _choice,
+        "Wait": _wait,
+        "Fail": _fail,
+    }.get(kind)
+    if check:
+        yield from check(raw)
+    yield from _expression_findings(raw)
+
+
+def _unknown(raw: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
+    for field in sorted(set(raw) - known):
+        yield f"field {field} is not modelled"
+
+
+def _assign_findings(raw: Mapping[str, Any]) -> Iterator[str]:
+    assign = raw.get("Assign", {})
+    if not isinstance(assign, dict):
+        yield "Assign must be a mapping"
+        return
+    for name in assign:
+        if name == "states" or not name.isidentifier() or len(name) > _NAME_LIMIT:
+            yield f"Assign: {name} cannot be a variable's name"
+
+
+def _task(raw: Mapping[str, Any]) -> Iterator[str]:
+    resource = str(raw.get("Resource"))
+    if resource not in _ARGUMENTS:
+        yield f"Resource {resource} is not modelled"
+        return
+    arguments = raw.get("Arguments")
+    if not isinstance(arguments, dict):
+        yield "Arguments must be a mapping"
+        return
+    required = "FunctionName" if resource == LAMBDA_INVOKE else "StateMachineArn"
+    if required not in arguments:
+        yield f"Arguments needs {required}"
+    for finding in _unknown(arguments, _ARGUMENTS[resource]):
+        yield f"Arguments: {finding}"
+    for entry in raw.get("Retry", ()):
+        yield from (f"Retry: {f}" for f in _unknown(entry, _RETRY_FIELDS))
+        yield from (f"Retry: {f}" for f in _error_equals(entry))
+        if entry.get("JitterStrategy", "NONE") not in {"FULL", "NONE"}:
+            yield "Retry: JitterStrategy must be FULL or NONE"
+        if entry.get("BackoffRate", 1) < 1:
+            yield "Retry: BackoffRate must be 1 or more"
+        if entry.get("IntervalSeconds", 1) < 1:
+            yield "Retry: IntervalSeconds must be 1 or more"
+    for entry in raw.get("Catch", ()):
+        yield from (f"Catch: {f}" for f in _unknown(entry, _CATCH_FIELDS))
+        yield from (f"Catch: {f}" for f in _error_equals(entry))
+        yield from (f"Catch: {f}" for f in _assign_findings(entry))
+        if "Next" not in entry:
+            yield "Catch: needs Next"
+    for field in ("Retry", "Catch"):
+        entries = raw.get(field, ())
+        for entry in entries[:-1]:
+            if "States.ALL" in entry.get("ErrorEquals", ()):
+                yield f"{field}: States.ALL must be in the last entry"
+
+
+def _error_equals(entry: Mapping[str, Any]) -> Iterator[str]:
+    equals = entry.get("ErrorEquals")
+    if not isinstance(equals, list) or not equals:
+        yield "needs ErrorEquals"
+    elif "States.ALL" in equals and len(equals) > 1:
+        yield "States.ALL must stand alone"
+
+
+def _choice(raw: Mapping[str, Any]) -> Iterator[str]:
+    if not raw.get("Choices"):
+        yield "Choices must hold at least one rule"
+    if "Default" not in raw:
+        yield "needs a Default"
+    for rule in raw.get("Choices", ()):
+        yield from (f"Choices: {f}" for f in _unknown(rule, _RULE_FIELDS))
+        yield from (f"Choices: {f}" for f in _assign_findings(rule))
+        if "Next" not in rule:
+            yield "Choices: needs Next"
+        condition = rule.get("Condition")
+        if not isinstance(condition, bool) and not is_expression(condition):
+            yield "Choices: Condition must be an expression"
+
+
+def _wait(raw: Mapping[str, Any]) -> Iterator[str]:
+    if ("Seconds" in raw) == ("Timestamp" in raw):
+        yield "needs either Seconds or Timestamp"
+
+
+def _fail(raw: Mapping[str, Any]) -> Iterator[str]:
+    for field in ("Error", "Cause"):
+        if not isinstance(raw.get(field, ""), str):
+            yield f"{field} must be a string"
+
+
+def _expression_findings(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Check each expression by itself: readable, known functions, known $states."""
+    for place, value, members in _places(raw):
+        for expression in expressions_in(value):
+            try:
+                used = names(expression)
+            except InvalidExpression as error:
+                yield f"{place}: {error}"
+                continue
+            for function in sorted(used.functions - builtin_functions()):
+                yield f"{place}: the function ${function} is not modelled"
+            for member in sorted(used.states - members):
+                yield f"{place}: $states.{member} does not exist here"
+
+
+_ALWAYS = frozenset({"input", "context"})
+
+
+def _places(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any, frozenset[str]]]:
+    """Give each place of a state, with the members of $states that it can see."""
+    after = _ALWAYS | {"result"} if raw["Type"] == "Task" else _ALWAYS
+    for field, value in raw.items():
+        if field in {"Output", "Assign"}:
+            yield field, value, after
+        elif field == "Catch":
+            yield field, value, _ALWAYS | {"errorOutput"}
+        elif field != "Comment":
+            yield field, value, _ALWAYS
+
+
+# ------------------------------------------------------------------ the whole machine
+
+
+def _graph(definition: Definition) -> Iterator[str]:
+    for state in definition.states.values():
+        for way in state.ways:
+            if way.next is not None and way.next not in definition.states:
+                yield f"state {state.name}: Next names no state: {way.next}"
+    reached: set[str] = set()
+    waiting = [definition.start_at]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in definition.states:
+            continue
+        reached.add(name)
+        waiting += [way.next for way in definition.states[name].ways if way.next]
+    for name in definition.states:
+        if name not in reached:
+            yield f"state {name}: cannot be reached"
+
+
+def _variables(definition: Definition) -> Iterator[str]:
+    """Find variables that no way to a state has assigned."""
+    known: dict[str, frozenset[str]] = {definition.start_at: frozenset()}
+    waiting = [definition.start_at]
+    while waiting:
+        state = definition.states.get(waiting.pop())
+        if state is None:
+            continue
+        for way in state.ways:
+            if way.next is None:
+                continue
+            after = known[state.name] | set(way.assign)
+            if way.next not in known or not after <= known[way.next]:
+                known[way.next] = known.get(way.next, frozenset()) | after
+                waiting.append(way.next)
+    for name, state in definition.states.items():
+        if name not in known:
+            continue
+        used: set[str] = set()
+        for place, value, _ in _places(state.fields):
+            for expression in expressions_in(value):
+                for variable in names(expression).variables - {"states"}:
+                    if variable not in known[name] and variable not in used:
+                        used.add(variable)
+                        yield (
+                            f"state {name}: {place}: no way here assigns the "
+                            f"variable ${variable}"
+                        )

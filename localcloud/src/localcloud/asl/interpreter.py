@@ -1,0 +1,322 @@
+"""Running one execution of a state machine.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html and
+https://states-language.net; times are modelled seconds.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any, Protocol
+
+from localcloud.asl.definition import LAMBDA_INVOKE, Definition, State, Way
+from localcloud.asl.errors import (
+    DATA_LIMIT,
+    QUERY_EVALUATION,
+    RUNTIME,
+    TIMEOUT,
+    StatesError,
+    matches,
+)
+from localcloud.asl.expressions import Moment, evaluate
+from localcloud.clock import Clock
+
+PAYLOAD_BYTES = 256 * 1024
+"""The most that a state or execution takes or gives (service-quotas)."""
+
+HISTORY_EVENTS = 25_000
+"""An execution with a longer history fails (service-quotas)."""
+
+TRANSITION_SECONDS = 0.02
+"""Modelled time from one state to the next: AWS states none; small, and not zero."""
+
+_WAIT_LIMIT_SECONDS = 99_999_999
+
+
+class Tasks(Protocol):
+    """What a Task state can call. Errors of the called are StatesErrors."""
+
+    async def invoke(self, function: str, payload: Any) -> Mapping[str, Any]:
+        """Invoke a function and return the result of lambda:invoke.
+
+        A cancelled wait leaves the function running.
+        """
+
+    async def execute(
+        self, machine: str, name: str | None, payload: Any
+    ) -> Mapping[str, Any]:
+        """Run another state machine to its end, as startExecution.sync:2.
+
+        A cancelled wait stops it.
+        """
+
+
+@dataclass(slots=True)
+class Progress:
+    """What an execution did until now, as far as its limits and tests need it."""
+
+    events: int = 0
+    """Length of the history as AWS would write it (events of the subset's states)."""
+    transitions: int = 0
+    state: str | None = None
+    """The state it is in, or was last in."""
+    visited: list[str] = field(default_factory=list)
+
+    def record(self, events: int) -> None:
+        """Add to the history; StatesError where it grows too long."""
+        self.events += events
+        if self.events >= HISTORY_EVENTS:
+            raise StatesError(
+                RUNTIME, f"the history has reached its limit of {HISTORY_EVENTS} events"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an execution is, for `$states.context`."""
+
+    execution_arn: str
+    name: str
+    machine_arn: str
+    machine_name: str
+    started: datetime
+
+
+class Interpreter:
+    """One execution."""
+
+    def __init__(  # noqa: PLR0913  each is a part of the execution's surroundings
+        self,
+        definition: Definition,
+        identity: Identity,
+        *,
+        tasks: Tasks,
+        clock: Clock,
+        random: Random,
+        progress: Progress,
+    ) -> None:
+        self._definition = definition
+        self._identity = identity
+        self._tasks = tasks
+        self._clock = clock
+        self._random = random
+        self._progress = progress
+        self._variables: dict[str, Any] = {}
+        self._input: Any = None
+
+    async def run(self, payload: Any) -> Any:
+        """Return the execution's output; raise StatesError where it fails.
+
+        A timeout of the execution is no error of a state: it raises TimeoutError.
+        """
+        self._input = payload
+        self._progress.record(1)
+        limit = self._definition.timeout_seconds
+        if limit is None:
+            return await self._walk(payload)
+        async with self._clock.timeout(limit):
+            return await self._walk(payload)
+
+    async def _walk(self, payload: Any) -> Any:
+        name: str | None = self._definition.start_at
+        while name is not None:
+            self._progress.state = name
+            self._progress.visited.append(name)
+            self._progress.transitions += 1
+            self._progress.record(1)
+            await self._clock.sleep(TRANSITION_SECONDS)
+            visit = _Visit(self._definition.states[name], payload, self._clock.now())
+            name, payload = await self._enter(visit)
+            _check_size(payload)
+            self._progress.record(1)
+        return payload
+
+    async def _enter(self, visit: "_Visit") -> tuple[str | None, Any]:
+        state = visit.state
+        match state.type:
+            case "Task":
+                return await self._task(visit)
+            case "Choice":
+                return self._leave(visit, self._choose(visit), visit.payload)
+            case "Wait":
+                await self._wait(visit)
+                return self._leave(visit, state.way, visit.payload)
+            case "Pass" | "Succeed":
+                return self._leave(visit, state.way, visit.payload)
+            case "Fail":
+                error = self._field(visit, "Error", "")
+                raise StatesError(str(error), str(self._field(visit, "Cause", "")))
+        raise StatesError(RUNTIME, f"no such type of state: {state.type}")
+
+    # ------------------------------------------------------------------ expressions
+
+    def _evaluate(self, visit: "_Visit", template: Any, **more: Any) -> Any:
+        identity = self._identity
+        context = {
+            "Execution": {
+                "Id": identity.execution_arn,
+                "Name": identity.name,
+                "StartTime": _text(identity.started),
+                "Input": self._input,
+            },
+            "State": {
+                "Name": visit.state.name,
+                "EnteredTime": _text(visit.entered),
+                "RetryCount": visit.retries,
+            },
+            "StateMachine": {"Id": identity.machine_arn, "Name": identity.machine_name},
+        }
+        states = {"input": visit.payload, "context": context, **more}
+        moment = Moment(self._clock.now(), self._random)
+        return evaluate(template, {**self._variables, "states": states}, moment)
+
+    def _field(self, visit: "_Visit", field: str, default: Any) -> Any:
+        return self._evaluate(visit, visit.state.fields.get(field, default))
+
+    def _leave(
+        self, visit: "_Visit", way: Way, otherwise: Any, **more: Any
+    ) -> tuple[str | None, Any]:
+        """Evaluate Output and Assign with the old variables, then assign."""
+        output = otherwise
+        if way.has_output:
+            output = self._evaluate(visit, way.output, **more)
+        assigned = self._evaluate(visit, way.assign, **more)
+        self._variables |= assigned
+        return way.next, output
+
+    # ----------------------------------------------------------------------- states
+
+    def _choose(self, visit: "_Visit") -> Way:
+        for rule in visit.state.rules:
+            verdict = self._evaluate(visit, rule.condition)
+            if not isinstance(verdict, bool):
+                raise StatesError(
+                    QUERY_EVALUATION,
+                    f"the Condition {rule.condition} is {verdict!r}, not a boolean",
+                )
+            if verdict:
+                return rule
+        return visit.state.way
+
+    async def _wait(self, visit: "_Visit") -> None:
+        if "Timestamp" in visit.state.fields:
+            text = str(self._field(visit, "Timestamp", None))
+            try:
+                until = datetime.fromisoformat(text)
+                seconds = (until - self._clock.now()).total_seconds()
+            except (ValueError, TypeError) as error:
+                raise StatesError(
+                    QUERY_EVALUATION, f"Timestamp {text} is none: {error}"
+                ) from error
+            await self._clock.sleep(max(0.0, seconds))
+            return
+        seconds = self._field(visit, "Seconds", None)
+        await self._clock.sleep(_seconds("Seconds", seconds, lowest=0))
+
+    async def _task(self, visit: "_Visit") -> tuple[str | None, Any]:
+        used = [0] * len(visit.state.retriers)
+        while True:
+            try:
+                result = await self._attempt(visit)
+                return self._leave(visit, visit.state.way, result, result=result)
+            except StatesError as error:
+                self._progress.record(1)
+                if await self._retry(visit, error, used):
+                    continue
+                for catcher in visit.state.catchers:
+                    if matches(catcher.error_equals, error.error):
+                        output = error.output
+                        return self._leave(visit, catcher, output, errorOutput=output)
+                raise
+
+    async def _retry(
+        self, visit: "_Visit", error: StatesError, used: list[int]
+    ) -> bool:
+        """Wait as the first matching retrier says; False where it has no more."""
+        for index, retrier in enumerate(visit.state.retriers):
+            if not matches(retrier.error_equals, error.error):
+                continue
+            if used[index] >= retrier.max_attempts:
+                return False
+            delay = retrier.delay_seconds(used[index])
+            if retrier.full_jitter:
+                delay = self._random.uniform(0, delay)
+            used[index] += 1
+            visit.retries += 1
+            await self._clock.sleep(delay)
+            return True
+        return False
+
+    async def _attempt(self, visit: "_Visit") -> Any:
+        arguments = self._field(visit, "Arguments", {})
+        _check_size(arguments)
+        if visit.state.fields["Resource"] == LAMBDA_INVOKE:
+            self._progress.record(2)
+            work = self._tasks.invoke(
+                arguments["FunctionName"], arguments.get("Payload", {})
+            )
+        else:
+            self._progress.record(3)
+            work = self._tasks.execute(
+                arguments["StateMachineArn"],
+                arguments.get("Name"),
+                arguments.get("Input", {}),
+            )
+        result = await self._in_time(visit, work)
+        _check_size(result)
+        self._progress.record(1)
+        return result
+
+    async def _in_time(self, visit: "_Visit", work: Awaitable[Any]) -> Any:
+        if "TimeoutSeconds" not in visit.state.fields:
+            return await work
+        limit = _seconds(
+            "TimeoutSeconds", self._field(visit, "TimeoutSeconds", None), lowest=1
+        )
+        timeout = self._clock.timeout(limit)
+        try:
+            async with timeout:
+                return await work
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            raise StatesError(
+                TIMEOUT, f"the task took longer than {limit} seconds"
+            ) from error
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One stay in one state."""
+
+    state: State
+    payload: Any
+    entered: datetime
+    retries: int = 0
+
+
+def _seconds(name: str, value: Any, *, lowest: int) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not lowest <= value <= _WAIT_LIMIT_SECONDS:
+        raise StatesError(
+            QUERY_EVALUATION,
+            f"{name} must be a whole number of seconds from {lowest} to "
+            f"{_WAIT_LIMIT_SECONDS}, not {value!r}",
+        )
+    return int(value)
+
+
+def _check_size(value: Any) -> None:
+    size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
+    if size > PAYLOAD_BYTES:
+        raise StatesError(
+            DATA_LIMIT, f"{size} bytes are more than the limit of {PAYLOAD_BYTES}"
+        )
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+

@@ -1,0 +1,64 @@
+"""Puts images, tasks and load balancers together.
+
+Metrics come first and by themselves (`Metrics(clock, router, delays)`): a data plane
+writes them, and is one of the parts here.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from localcloud.api import Router
+from localcloud.clock import Clock
+from localcloud.delays import Delays, OpenQuestions
+from localcloud.ecs import Ecs
+from localcloud.elb import Elb
+from localcloud.images import EventSink, Images
+from localcloud.monitor import Monitor
+from localcloud.network import Network
+from localcloud.seams import DataPlane, TaskRuntime
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Images, tasks and load balancers, with the monitor over them."""
+
+    images: Images
+    network: Network
+    elb: Elb
+    ecs: Ecs
+    monitor: Monitor
+
+    @classmethod
+    def start(  # noqa: PLR0913, PLR0917  a composition root passes its parts
+        cls,
+        clock: Clock,
+        router: Router,
+        events: EventSink,
+        runtime: TaskRuntime,
+        data_plane: DataPlane,
+        delays: Delays,
+        open_questions: OpenQuestions,
+    ) -> Self:
+        """Serve ecr, ecs and elbv2 on the router; moto must be active by now."""
+        images = Images(clock, router, events)
+        network = Network()
+        elb = Elb(clock, router, runtime, data_plane, network, delays)
+        ecs = Ecs(
+            clock,
+            router,
+            events,
+            images,
+            elb,
+            runtime,
+            network,
+            delays,
+            open_questions,
+        )
+        return cls(images, network, elb, ecs, Monitor(clock, router, ecs, elb))
+
+    async def close(self) -> None:
+        """End all that runs in the background; raise what failed there."""
+        try:
+            await self.ecs.close()
+        finally:
+            await self.elb.close()

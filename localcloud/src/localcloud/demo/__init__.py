@@ -1,0 +1,1 @@
+"""The demonstration: the local cloud with real processes behind a real Envoy."""

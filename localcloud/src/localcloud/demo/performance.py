@@ -1,0 +1,367 @@
+"""Brings everything up, plays the scenes under load, and reports."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from slipway.domain.receipt import Receipt
+from slipway.domain.restore import Move
+from slipway.gateways.journal import Entry, Journal
+
+from localcloud.api import REGION
+from localcloud.clock import Clock
+from localcloud.cloud import LocalCloud
+from localcloud.delays import Delays
+from localcloud.demo import alb_metrics, scenes
+from localcloud.demo.access_log import Hop
+from localcloud.demo.blame import Directory, Failure, failures
+from localcloud.demo.bound import Bound, bound
+from localcloud.demo.boutique import ENTRY_HOST, POLICY, Boutique
+from localcloud.demo.decisions import Decisions
+from localcloud.demo.envoy import EnvoyDataPlane
+from localcloud.demo.envoy_config import Timing
+from localcloud.demo.load import Load
+from localcloud.demo.processes import ProcessTaskRuntime
+from localcloud.demo.report import Report, SceneReport
+from localcloud.demo.scenes import Observed, Scene
+from localcloud.demo.traffic_view import slot_rows
+from localcloud.demo.view import Picture, Screen
+from localcloud.fixture import System, create_system
+
+ENVIRONMENT = "demo"
+CALL_TIMEOUT_SECONDS = 40.0
+"""Modelled: how long a service waits for another. Below the load balancers' idle
+timeout of 60, so that it is the caller that gives up first."""
+SCENE_SECONDS = 1800.0
+"""Modelled: a scene that takes longer has failed."""
+POLL_SECONDS = 0.25
+"""Real time between two looks at the journal, and between two pictures."""
+SETTLE_SECONDS = 0.5
+"""Real time in which the last rows of a scene are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to play."""
+
+    repository: Path
+    """The checkout: template, functions and examples."""
+    folder: Path
+    """Where logs and configurations go."""
+    factor: float
+    """Modelled seconds to a real one."""
+    rate: float
+    """Requests a real second."""
+
+
+@dataclass(slots=True)
+class Played:
+    """A scene that was played. Times are real, seconds of the Unix epoch."""
+
+    scene: Scene
+    began: float
+    ended: float
+    digests: frozenset[str]
+    entries: dict[str, Entry | None]
+    violations: list[str] = field(default_factory=list)
+
+
+class Performance:
+    """One run of the demonstration."""
+
+    def __init__(self, settings: Settings, screen: Screen) -> None:
+        self._settings = settings
+        self._screen = screen
+        self._boutique = Boutique.read(settings.repository / "examples/boutique")
+        self._began = time.time()
+        self._played: list[Played] = []
+        self._reports: list[SceneReport] = []
+        self._bad: set[str] = set()
+        self._scene = "Bringing up the local cloud"
+        self._story = "Envoy, the template's functions and state machines, a cluster"
+
+    async def run(self) -> Report:
+        """Play everything; return the report. Whatever was started is ended."""
+        settings = self._settings
+        first = scenes.first_releases(list(self._boutique.services))
+        async with AsyncExitStack() as stack:
+            await self._bring_up(stack)
+            planned = (first, *scenes.UNDER_LOAD)
+            async with asyncio.TaskGroup() as group:
+                followers = [
+                    group.create_task(self._plane.log.follow()),
+                    group.create_task(self._load.sent.follow()),
+                    group.create_task(self._keep_showing()),
+                ]
+                for number, scene in enumerate(planned, 1):
+                    self._screen.scene_begins(
+                        number, len(planned), scene.name, scene.story
+                    )
+                    await self._play(scene)
+                    self._screen.scene_ended(self._reports[-1])
+                    if number == 1:
+                        await self._load.start(
+                            self._plane.address_of(f"{ENVIRONMENT}-public"),
+                            ENTRY_HOST,
+                            settings.rate,
+                        )
+                await self._load.stop()
+                for follower in followers:
+                    follower.cancel()
+            self._plane.log.read_new()
+            await asyncio.sleep(SETTLE_SECONDS)
+            self._plane.log.read_new()
+        return self._final_report(len(planned))
+
+    # ---------------------------------------------------------------------- bringing up
+
+    async def _bring_up(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        self._clock = Clock.realtime(settings.factor)
+        self._epoch = self._clock.now()
+        self._delays = Delays()
+        self._plane = EnvoyDataPlane(
+            settings.folder,
+            Timing.at(settings.factor, self._delays.idle_timeout_seconds),
+        )
+        await self._plane.start()
+        stack.push_async_callback(self._plane.close)
+        self._runtime = ProcessTaskRuntime(
+            self._clock,
+            self._boutique.app,
+            settings.folder,
+            {
+                "LOAD_BALANCER": self._plane.address_of(f"{ENVIRONMENT}-internal"),
+                "CALL_TIMEOUT_SECONDS": str(CALL_TIMEOUT_SECONDS / settings.factor),
+            },
+        )
+        stack.push_async_callback(self._runtime.close)
+        self._load = Load(self._boutique.load_generator, settings.folder)
+        stack.callback(self._load.kill)
+        self._cloud = await LocalCloud.start(
+            self._clock,
+            self._runtime,
+            lambda _: self._plane,
+            template=settings.repository / "template.yaml",
+            parameters={"EnvironmentName": ENVIRONMENT, "ClusterName": ENVIRONMENT},
+            delays=self._delays,
+        )
+        stack.push_async_callback(self._cloud.close)
+        self._plane.log.subscribe(self._measure)
+        self._system: System = create_system(
+            self._cloud.network, self._cloud.monitor, self._boutique.specs()
+        )
+        self._journal = Journal(
+            boto3.client("dynamodb", region_name=REGION),
+            self._cloud.stack.resource("JournalTable").name,
+        )
+        for service in self._system.services:
+            self._journal.put_service(service)
+        self._decisions = Decisions(self._journal)
+        await self._clock.sleep(self._delays.propagation_seconds)
+        for name in ("public", "internal"):
+            await self._plane.listening(f"{ENVIRONMENT}-{name}")
+
+    def _measure(self, hops: Sequence[Hop]) -> None:
+        for count in alb_metrics.counts(hops, self._modelled):
+            self._cloud.metrics.put(
+                alb_metrics.NAMESPACE,
+                count.name,
+                count.dimensions,
+                count.value,
+                count.at,
+            )
+
+    def _modelled(self, real: float) -> datetime:
+        """Turn a real time, seconds of the Unix epoch, into a modelled one."""
+        ago = (time.time() - real) * self._settings.factor
+        return self._clock.now() - timedelta(seconds=ago)
+
+    # ------------------------------------------------------------------------- playing
+
+    async def _play(self, scene: Scene) -> None:
+        self._scene, self._story = scene.name, scene.story
+        began = time.time()
+        digests = {
+            push.service: self._cloud.images.push(
+                f"{ENVIRONMENT}/{push.service}", push.tag, push.image
+            )
+            for push in scene.pushes
+        }
+        if scene.bad or scene.never_serves:
+            self._bad |= set(digests.values())
+        deadline = self._clock.time() + SCENE_SECONDS
+        ended: dict[str, Entry | None] = dict.fromkeys(digests)
+        while None in ended.values() and self._clock.time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            ended = {
+                service: self._ended(service, digest)
+                for service, digest in digests.items()
+            }
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._cloud.monitor.at_rest()
+        played = Played(
+            scene, began, time.time(), frozenset(digests.values()), ended
+        )
+        known = sum(len(each.violations) for each in self._played)
+        played.violations = [
+            f"invariant {each.invariant}: {each.text}"
+            for each in self._cloud.monitor.violations[known:]
+        ]
+        self._played.append(played)
+        self._reports.append(self._report(played, self._failures()))
+
+    def _ended(self, service: str, digest: str) -> Entry | None:
+        return next(
+            (
+                entry
+                for entry in self._journal.rollouts(service)
+                if entry.rollout.cause.digest == digest and entry.outcome is not None
+            ),
+            None,
+        )
+
+    # ------------------------------------------------------------------------- judging
+
+    def _directory(self) -> Directory:
+        return Directory(self._runtime.tenancies)
+
+    def _failures(self) -> list[Failure]:
+        return failures(
+            self._load.sent.rows, self._plane.log.rows, self._directory(), self._bad
+        )
+
+    def _report(self, played: Played, failed: Sequence[Failure]) -> SceneReport:
+        scene, directory = played.scene, self._directory()
+        sent = sum(
+            played.began <= each.start < played.ended for each in self._load.sent.rows
+        )
+        mine = [f for f in failed if played.began <= f.sent.start < played.ended]
+        outcomes = {
+            service: entry.outcome if entry else None
+            for service, entry in played.entries.items()
+        }
+        limit = self._bound(played, sent)
+        observed = Observed(
+            outcomes=outcomes,
+            failed=len(mine),
+            failed_not_by_bad_release=sum(not each.by_bad_release for each in mine),
+            reached=sum(
+                hop.upstream is not None
+                and directory.digest(hop.upstream, hop.start) in played.digests
+                for hop in self._plane.log.rows
+            ),
+            violations=played.violations,
+            bound=limit,
+        )
+        found = scenes.complaints(scene, observed)
+        found += sorted({each.reason for each in mine if not each.by_bad_release})
+        receipt = self._receipt(played, limit)
+        return SceneReport(
+            name=scene.name,
+            expected=str(scene.expected),
+            outcome=", ".join(sorted({str(o or "none") for o in outcomes.values()})),
+            seconds=played.ended - played.began,
+            sent=sent,
+            failed=len(mine),
+            complaints=found,
+            receipt=receipt,
+        )
+
+    def _bound(self, played: Played, sent: int) -> Bound | None:
+        """Return the bound, where the release was caught in its first step."""
+        rate = played.scene.failure_rate
+        (entry, *_) = played.entries.values()
+        if rate is None or entry is None or entry.receipt is None:
+            return None
+        at = {mark.name: mark.at for mark in entry.receipt.marks}
+        judged = at.get("judged-0")
+        restored = at.get(f"restore-{Move.GIVE_TRAFFIC}")
+        if judged is None or restored is None or "shifted-1" in at:
+            return None
+        seconds = (played.ended - played.began) * self._settings.factor
+        return bound(
+            POLICY,
+            self._delays,
+            failure_rate=rate,
+            requests_per_second=sent / seconds,
+            restore_seconds=(restored - judged).total_seconds(),
+        )
+
+    @staticmethod
+    def _receipt(played: Played, limit: Bound | None) -> dict[str, Any]:
+        """Return what the rollouts wrote down, by service; times are modelled."""
+        entries = {s: e for s, e in played.entries.items() if e is not None}
+        receipt: dict[str, Any] = {
+            "reasons": {s: e.reason or "" for s, e in entries.items()},
+            "rollouts": {
+                s: _plain(e.receipt) for s, e in entries.items() if e.receipt
+            },
+        }
+        if limit is not None:
+            receipt["bound"] = limit.as_json()
+        return receipt
+
+    def _final_report(self, planned: int) -> Report:
+        failed = self._failures()
+        return Report(
+            seconds=time.time() - self._began,
+            clock_factor=self._settings.factor,
+            sent=len(self._load.sent.rows),
+            failed=len(failed),
+            failed_not_by_bad_release=sum(not each.by_bad_release for each in failed),
+            scenes=[self._report(played, failed) for played in self._played],
+            scenes_planned=planned,
+        )
+
+    # ------------------------------------------------------------------------- showing
+
+    async def _keep_showing(self) -> None:
+        names = list(self._boutique.services)
+        while True:
+            now = self._clock.now()
+            self._screen.decided(self._decisions.read_new(names, now))
+            self._screen.show(self._picture(now))
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _picture(self, now: datetime) -> Picture:
+        sent = self._load.sent.rows
+        return Picture(
+            now=now,
+            since_begin_seconds=(now - self._epoch).total_seconds(),
+            real_seconds=time.time() - self._began,
+            clock_factor=self._settings.factor,
+            scene=self._scene,
+            story=self._story,
+            sent=len(sent),
+            failed=sum(each.failed for each in sent),
+            slots=slot_rows(
+                self._system.services,
+                self._plane.view,
+                self._runtime.tenancies,
+                self._plane.log.rows,
+                healthy=self._cloud.elb.healthy,
+                factor=self._settings.factor,
+            ),
+            decisions=self._decisions.entries,
+            played=self._reports,
+        )
+
+
+def _plain(receipt: Receipt) -> dict[str, Any]:
+    """Return a receipt as JSON has it."""
+    plain = asdict(receipt)
+    plain["pushed_at"] = receipt.pushed_at.isoformat()
+    plain["marks"] = [
+        {"name": mark.name, "at": mark.at.isoformat(), "reason": mark.reason}
+        for mark in receipt.marks
+    ]
+    return plain
+
+

@@ -1,0 +1,130 @@
+"""What the demonstration plays, and what each scene must come to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.domain.rollout import Outcome
+
+from localcloud.demo.bound import Bound
+
+START_SECONDS = 8
+"""Modelled time in which an image is pulled and started."""
+FAIL_EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """An image to push."""
+
+    service: str
+    tag: str
+    image: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Some images pushed at once, and how their rollouts must end."""
+
+    name: str
+    story: str
+    """What happens, in a few words for whoever watches."""
+    pushes: tuple[Push, ...]
+    expected: Outcome
+    bad: bool = False
+    """Whether requests may fail by this release."""
+    never_serves: bool = False
+    """Whether no request may reach this release."""
+    failure_rate: float | None = None
+    """Where known: failed requests are held against the bound that follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a scene came to."""
+
+    outcomes: Mapping[str, Outcome | None]
+    """By service; none where the rollout had not ended in time."""
+    failed: int
+    failed_not_by_bad_release: int
+    reached: int
+    """Requests that reached the pushed releases."""
+    violations: Sequence[str]
+    bound: Bound | None
+
+
+def first_releases(services: Sequence[str]) -> Scene:
+    """Return the scene in which every service gets its first release."""
+    return Scene(
+        name="first release of each service",
+        story="four services, nothing serves yet: all traffic goes over once healthy",
+        pushes=tuple(push(service, "v1") for service in services),
+        expected=Outcome.PROMOTED,
+    )
+
+
+def push(service: str, tag: str, **manners: Any) -> Push:
+    """Return the push of a release with such manners (examples/boutique/app.py)."""
+    image = {"app": service, "version": tag, "start_seconds": START_SECONDS}
+    return Push(service, tag, image | manners)
+
+
+UNDER_LOAD = (
+    Scene(
+        name="a good release",
+        story="productcatalogservice v2 goes 10, 50, 100 % and is promoted",
+        pushes=(push("productcatalogservice", "v2"),),
+        expected=Outcome.PROMOTED,
+    ),
+    Scene(
+        name="a release that fails 20 % of its requests",
+        story="productcatalogservice v3 answers every fifth request with an error",
+        pushes=(push("productcatalogservice", "v3", fail_every=FAIL_EVERY),),
+        expected=Outcome.ROLLED_BACK,
+        bad=True,
+        failure_rate=1 / FAIL_EVERY,
+    ),
+    Scene(
+        name="a release that hangs",
+        story="cartservice v2 passes its health checks and answers no request",
+        pushes=(push("cartservice", "v2", hang=True),),
+        expected=Outcome.ROLLED_BACK,
+        bad=True,
+    ),
+    Scene(
+        name="a release that crashes at start",
+        story="currencyservice v2 ends before it listens: it must never get traffic",
+        pushes=(push("currencyservice", "v2", crash_at_start=True),),
+        expected=Outcome.ROLLED_BACK,
+        never_serves=True,
+    ),
+)
+
+
+def complaints(scene: Scene, observed: Observed) -> list[str]:
+    """Return what the scene did not do as it must; nothing where all is well."""
+    found = [
+        f"{service}: {outcome or 'no outcome in time'}, not {scene.expected}"
+        for service, outcome in observed.outcomes.items()
+        if outcome is not scene.expected
+    ]
+    found += [f"violation: {text}" for text in observed.violations]
+    if observed.failed_not_by_bad_release:
+        found.append(
+            f"{observed.failed_not_by_bad_release} requests failed by no bad release"
+        )
+    if observed.failed and not scene.bad:
+        found.append(f"{observed.failed} requests failed")
+    if scene.bad and not observed.reached:
+        found.append("the bad release never got a request: nothing was shown")
+    if scene.never_serves and observed.reached:
+        found.append(f"{observed.reached} requests reached the release")
+    if scene.failure_rate is not None:
+        if observed.bound is None:
+            found.append("the release was not caught in its first step: no bound")
+        elif observed.failed > observed.bound.requests:
+            found.append(
+                f"{observed.failed} requests failed, more than the bound of "
+                f"{observed.bound.requests:.1f}"
+            )
+    return found

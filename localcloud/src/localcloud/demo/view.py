@@ -1,0 +1,234 @@
+"""The demonstration on a terminal: live, or line by line where there is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from localcloud.demo.decisions import Decision
+from localcloud.demo.report import Report, SceneReport
+
+DECISIONS_SHOWN = 14
+
+
+@dataclass(frozen=True, slots=True)
+class SlotRow:
+    """One slot of one service at this moment."""
+
+    service: str
+    slot: str
+    release: str
+    """What its tasks run; empty where it has none."""
+    tasks: int
+    healthy: int
+    weight_percent: int | None
+    """None while the rule answers by itself."""
+    requests_per_minute: float
+    """Modelled minutes, as in CloudWatch."""
+    failed_percent: float | None
+    """None without requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything there is to see at one moment."""
+
+    now: datetime
+    """Modelled."""
+    since_begin_seconds: float
+    """Modelled."""
+    real_seconds: float
+    clock_factor: float
+    scene: str
+    story: str
+    sent: int
+    failed: int
+    slots: Sequence[SlotRow]
+    decisions: Sequence[Decision]
+    played: Sequence[SceneReport] = field(default=())
+
+
+class Screen:
+    """Shows pictures on a terminal; prints decisions as lines anywhere else."""
+
+    def __init__(self, console: Console, *, plain: bool = False) -> None:
+        self._console = console
+        self._live: Live | None = None
+        if console.is_terminal and not plain:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, picture: Picture) -> None:
+        """Replace what is shown."""
+        if self._live is not None:
+            self._live.update(render(picture), refresh=True)
+
+    def scene_begins(self, number: int, of: int, name: str, story: str) -> None:
+        """Announce a scene."""
+        self._line(Text(f"Scene {number} of {of}: {name}", "bold"))
+        self._line(Text(f"  {story}", "dim"))
+
+    def scene_ended(self, report: SceneReport) -> None:
+        """Say what a scene came to."""
+        self._line(_verdict(report))
+
+    def decided(self, decisions: Sequence[Decision]) -> None:
+        """Print decisions, where there is no live view to show them."""
+        for decision in decisions:
+            self._line(_sentence(decision))
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        self._console.print(Text(text))
+
+    def _line(self, text: Text) -> None:
+        if self._live is None:
+            self._console.print(text, soft_wrap=True)
+
+
+def render(picture: Picture) -> RenderableType:
+    """Return the whole live view."""
+    head = Text.assemble(
+        (picture.scene, "bold"),
+        f"\n{picture.story}\n",
+        (
+            f"modelled time {picture.now:%H:%M:%S}, "
+            f"{_minutes(picture.since_begin_seconds)} since the beginning; "
+            f"1 real second = {picture.clock_factor:g} modelled ones; "
+            f"{picture.real_seconds:.0f} s real\n",
+            "dim",
+        ),
+        f"load: {picture.sent} requests answered, ",
+        (f"{picture.failed} failed", "red" if picture.failed else "green"),
+    )
+    return Group(
+        Panel(head, title="Slipway", title_align="left"),
+        _slots(picture.slots),
+        Panel(
+            Group(*(_sentence(each) for each in picture.decisions[-DECISIONS_SHOWN:])),
+            title="what the automation decides, and why",
+            title_align="left",
+        ),
+        *(_verdict(report) for report in picture.played),
+    )
+
+
+def _slots(rows: Sequence[SlotRow]) -> Table:
+    table = Table(expand=True, pad_edge=False)
+    table.add_column("service")
+    table.add_column("slot")
+    table.add_column("release")
+    for name in ("weight", "tasks", "healthy", "requests/min", "failed"):
+        table.add_column(name, justify="right")
+    service = ""
+    for row in rows:
+        if row.service != service and service:
+            table.add_section()
+        failed = row.failed_percent
+        table.add_row(
+            row.service if row.service != service else "",
+            row.slot,
+            row.release or "-",
+            "-" if row.weight_percent is None else f"{row.weight_percent} %",
+            str(row.tasks),
+            str(row.healthy),
+            f"{row.requests_per_minute:.0f}",
+            Text(
+                "-" if failed is None else f"{failed:.1f} %",
+                "red" if failed else "",
+            ),
+            style="" if row.weight_percent else "dim",
+        )
+        service = row.service
+    return table
+
+
+def _sentence(decision: Decision) -> Text:
+    return Text.assemble(
+        (f"  {decision.at:%H:%M:%S} ", "dim"),
+        (f"{decision.service} ", "cyan"),
+        (f"{decision.name}: ", "bold"),
+        decision.reason,
+        overflow="ellipsis",
+    )
+
+
+def _verdict(report: SceneReport) -> Text:
+    good = report.ok
+    text = Text.assemble(
+        ("  ok  " if good else "  NOT OK  ", "bold green" if good else "bold red"),
+        f"{report.name}: {report.outcome}, "
+        f"{report.failed} of {report.sent} requests failed",
+    )
+    for complaint in report.complaints:
+        text.append(f"\n      {complaint}", "red")
+    return text
+
+
+def summary(report: Report) -> RenderableType:
+    """Return what a person reads when all is over."""
+    table = Table(title="What happened", title_justify="left", expand=False)
+    table.add_column("scene")
+    table.add_column("expected")
+    table.add_column("outcome")
+    for name in ("modelled time", "requests", "failed", "allowed"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for scene in report.scenes:
+        limit = scene.receipt.get("bound")
+        table.add_row(
+            scene.name,
+            scene.expected,
+            scene.outcome,
+            _minutes(scene.seconds * report.clock_factor),
+            str(scene.sent),
+            str(scene.failed),
+            f"{limit['requests']:.1f}" if limit else "",
+            Text("ok", "green") if scene.ok else Text("NOT OK", "bold red"),
+        )
+    lines = [
+        Text(f"  {complaint}", "red")
+        for complaint in (
+            *report.complaints,
+            *(f"{s.name}: {each}" for s in report.scenes for each in s.complaints),
+        )
+    ]
+    reasons = [
+        Text.assemble(("  " + scene.name + ": ", "dim"), reason)
+        for scene in report.scenes
+        for reason in scene.receipt.get("reasons", {}).values()
+    ]
+    others = report.failed_not_by_bad_release
+    traffic = Text(
+        f"{report.sent} requests sent, {report.failed} failed; "
+        f"{others} of these were not the fault of a bad release."
+    )
+    end = Text.assemble(
+        ("All is well. " if report.ok else "Not all is well. ", "bold"),
+        f"{report.seconds:.0f} s real, clock factor {report.clock_factor:g}.",
+    )
+    return Group(table, *reasons, traffic, *lines, end)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"

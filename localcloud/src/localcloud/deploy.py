@@ -1,0 +1,798 @@
+"""Deploying a SAM template into the local cloud: exactly the types that Slipway uses.
+
+Anything else (type, property, intrinsic function, event source) raises NotModelled with
+the logical id and the property. Each resource's name and ARN follow from its
+properties, so nothing has to exist before something else may name it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from localcloud.api import ACCOUNT, REGION, NotModelled
+from localcloud.asl import load
+from localcloud.asl.definition import LAMBDA_INVOKE, START_EXECUTION, Definition
+from localcloud.asl.expressions import is_expression
+from localcloud.clock import Clock
+from localcloud.events import EventBus, Rule, RuleTarget, Target, Undeliverable
+from localcloud.functions import FunctionError, Functions, UnknownFunction
+from localcloud.identity import arn
+from localcloud.queues import Mapping as SourceMapping
+from localcloud.queues import Mappings, Queue
+from localcloud.states import States
+from localcloud.template import InvalidTemplate, Resolver, read
+from localcloud.topics import Topic, Topics
+
+_RESOURCE_KEYS = frozenset(
+    {
+        "Type",
+        "Properties",
+        "DependsOn",
+        "Condition",
+        "DeletionPolicy",
+        "UpdateReplacePolicy",
+        "Metadata",
+    }
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A resource type: its properties, and how its names are made."""
+
+    properties: frozenset[str]
+    name: str
+    """The property that may hold the name."""
+    arn: Callable[[str], str]
+    ref: Callable[[str], str]
+    attributes: Mapping[str, Callable[[str], str]]
+
+
+def _itself(name: str) -> str:
+    return name
+
+
+def _type(
+    properties: str,
+    name: str,
+    make_arn: Callable[[str], str],
+    ref: Callable[[str], str] = _itself,
+    **attributes: Callable[[str], str],
+) -> _Type:
+    return _Type(
+        _words(properties),
+        name,
+        make_arn,
+        ref,
+        attributes or {"Arn": make_arn},
+    )
+
+
+def _function_arn(name: str) -> str:
+    return arn("lambda", f"function:{name}")
+
+
+def _machine_arn(name: str) -> str:
+    return arn("states", f"stateMachine:{name}")
+
+
+def _queue_arn(name: str) -> str:
+    return arn("sqs", name)
+
+
+def _queue_url(name: str) -> str:
+    return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+
+
+def _topic_arn(name: str) -> str:
+    return arn("sns", name)
+
+
+def _role_arn(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+def _policy_arn(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:policy/{name}"
+
+
+def _layer_arn(name: str) -> str:
+    return arn("lambda", f"layer:{name}:1")
+
+
+_TYPES: Mapping[str, _Type] = {
+    "AWS::Serverless::Function": _type(
+        "FunctionName Description CodeUri Handler Runtime Architectures MemorySize "
+        "Timeout Environment Policies Role RolePath Layers Events Tracing "
+        "LoggingConfig DeadLetterQueue ReservedConcurrentExecutions Tags "
+        "AutoPublishAlias PropagateTags",
+        "FunctionName",
+        _function_arn,
+    ),
+    "AWS::Serverless::LayerVersion": _type(
+        "LayerName Description ContentUri CompatibleRuntimes CompatibleArchitectures "
+        "RetentionPolicy LicenseInfo",
+        "LayerName",
+        _layer_arn,
+        _layer_arn,
+        LayerVersionArn=_layer_arn,
+    ),
+    "AWS::Serverless::StateMachine": _type(
+        "Name DefinitionUri Definition DefinitionSubstitutions Role RolePath Policies "
+        "Logging Tracing Type Tags PropagateTags",
+        "Name",
+        _machine_arn,
+        _machine_arn,
+        Arn=_machine_arn,
+        Name=_itself,
+    ),
+    "AWS::DynamoDB::Table": _type(
+        "TableName AttributeDefinitions KeySchema BillingMode GlobalSecondaryIndexes "
+        "PointInTimeRecoverySpecification TimeToLiveSpecification SSESpecification "
+        "DeletionProtectionEnabled Tags",
+        "TableName",
+        lambda name: arn("dynamodb", f"table/{name}"),
+    ),
+    "AWS::SQS::Queue": _type(
+        "QueueName VisibilityTimeout RedrivePolicy MessageRetentionPeriod "
+        "SqsManagedSseEnabled Tags",
+        "QueueName",
+        _queue_arn,
+        _queue_url,
+        Arn=_queue_arn,
+        QueueName=_itself,
+        QueueUrl=_queue_url,
+    ),
+    "AWS::SQS::QueuePolicy": _type("Queues PolicyDocument", "", _itself),
+    "AWS::SNS::Topic": _type(
+        "TopicName DisplayName KmsMasterKeyId Subscription Tags",
+        "TopicName",
+        _topic_arn,
+        _topic_arn,
+        TopicArn=_topic_arn,
+        TopicName=_itself,
+    ),
+    "AWS::SNS::Subscription": _type("Protocol TopicArn Endpoint", "", _itself),
+    "AWS::SNS::TopicPolicy": _type("Topics PolicyDocument", "", _itself),
+    "AWS::Events::Rule": _type(
+        "Name Description EventPattern EventBusName State Targets Tags",
+        "Name",
+        lambda name: arn("events", f"rule/{name}"),
+    ),
+    "AWS::Lambda::EventSourceMapping": _type(
+        "FunctionName EventSourceArn BatchSize MaximumBatchingWindowInSeconds "
+        "ScalingConfig FunctionResponseTypes Enabled Tags",
+        "",
+        lambda name: arn("lambda", f"event-source-mapping:{name}"),
+    ),
+    "AWS::Lambda::Permission": _type(
+        "FunctionName Action Principal SourceArn SourceAccount", "", _itself
+    ),
+    "AWS::IAM::Role": _type(
+        "RoleName Path Description AssumeRolePolicyDocument Policies "
+        "ManagedPolicyArns PermissionsBoundary MaxSessionDuration Tags",
+        "RoleName",
+        _role_arn,
+    ),
+    "AWS::IAM::ManagedPolicy": _type(
+        "ManagedPolicyName Path Description PolicyDocument",
+        "ManagedPolicyName",
+        _policy_arn,
+        _policy_arn,
+        PolicyArn=_policy_arn,
+    ),
+    "AWS::Logs::LogGroup": _type(
+        "LogGroupName RetentionInDays KmsKeyId LogGroupClass Tags",
+        "LogGroupName",
+        lambda name: arn("logs", f"log-group:{name}:*"),
+    ),
+    "AWS::CloudWatch::Alarm": _type(
+        "AlarmName AlarmDescription ActionsEnabled AlarmActions OKActions "
+        "InsufficientDataActions ComparisonOperator DatapointsToAlarm Dimensions "
+        "EvaluationPeriods ExtendedStatistic MetricName Metrics Namespace Period "
+        "Statistic Threshold TreatMissingData Unit Tags",
+        "AlarmName",
+        lambda name: arn("cloudwatch", f"alarm:{name}"),
+    ),
+    "AWS::CloudWatch::Dashboard": _type(
+        "DashboardName DashboardBody",
+        "DashboardName",
+        lambda name: f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}",
+    ),
+}
+
+_WITH_ROLE = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
+_FIRST = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
+_ORDER = (*_FIRST, *(kind for kind in _TYPES if kind not in _FIRST))
+"""Creation follows this, and not DependsOn: nothing needs what comes later."""
+
+_BASIC_POLICIES = frozenset({"AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess"})
+"""Managed policies that a function may name: they allow what it needs for its logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One deployed resource."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+    """What Ref gives: a name, a URL or an ARN, as its type has it."""
+    name: str
+    arn: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Stack:
+    """What a deployment made."""
+
+    name: str
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    queues: dict[str, Queue] = field(default_factory=dict)
+    """By logical id."""
+
+    def resource(self, logical_id: str) -> Resource:
+        """Return a resource by its name in the template."""
+        return self.resources[logical_id]
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """The functions' names by logical id."""
+        return self._names("AWS::Serverless::Function")
+
+    @property
+    def state_machines(self) -> dict[str, str]:
+        """The state machines' ARNs by logical id."""
+        kind = "AWS::Serverless::StateMachine"
+        return {k: r.arn for k, r in self.resources.items() if r.type == kind}
+
+    def _names(self, kind: str) -> dict[str, str]:
+        return {k: r.name for k, r in self.resources.items() if r.type == kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the local cloud that a deployment fills."""
+
+    clock: Clock
+    functions: Functions
+    states: States
+    events: EventBus
+    mappings: Mappings
+    topics: Topics
+
+
+def deploy(
+    path: Path,
+    services: Services,
+    parameters: Mapping[str, str],
+    stack_name: str = "slipway",
+) -> Stack:
+    """Make everything that a template describes."""
+    return _Deployment(path, services, parameters, stack_name).run()
+
+
+class _Deployment:
+    def __init__(
+        self,
+        path: Path,
+        services: Services,
+        parameters: Mapping[str, str],
+        stack_name: str,
+    ) -> None:
+        self._directory = path.parent
+        self._services = services
+        self._document = read(path)
+        self._resolver = Resolver(
+            self._document, stack_name, parameters, self._reference
+        )
+        self._stack = Stack(stack_name)
+        self._resources = {
+            logical_id: resource
+            for logical_id, resource in self._document["Resources"].items()
+            if "Condition" not in resource
+            or self._resolver.condition(resource["Condition"])
+        }
+        self._names: dict[str, str | None] = {}
+
+    def run(self) -> Stack:
+        for logical_id, resource in self._resources.items():
+            self._check(logical_id, resource)
+        by_type: dict[str, list[str]] = {}
+        for logical_id, resource in self._resources.items():
+            by_type.setdefault(resource["Type"], []).append(logical_id)
+        for kind in _ORDER:
+            for logical_id in by_type.get(kind, ()):
+                try:
+                    self._make(logical_id, kind)
+                except (NotModelled, InvalidTemplate) as error:
+                    error.add_note(f"in resource {logical_id} ({kind})")
+                    raise
+        self._check_permissions()
+        self._check_machines()
+        for name, output in self._document.get("Outputs", {}).items():
+            if "Condition" in output and not self._resolver.condition(
+                output["Condition"]
+            ):
+                continue
+            self._stack.outputs[name] = self._resolver.resolve(output["Value"])
+        return self._stack
+
+    # ------------------------------------------------------------ names and references
+
+    def _check(self, logical_id: str, resource: Mapping[str, Any]) -> None:
+        kind = resource.get("Type", "")
+        if kind not in _TYPES:
+            raise NotModelled(f"{logical_id}: resource type {kind}")
+        for key in sorted(set(resource) - _RESOURCE_KEYS):
+            raise NotModelled(f"{logical_id}: {key}")
+        properties = resource.get("Properties", {})
+        for key in sorted(set(properties) - _TYPES[kind].properties):
+            raise NotModelled(f"{logical_id}: property {key} of {kind}")
+        depends = resource.get("DependsOn", [])
+        for other in [depends] if isinstance(depends, str) else depends:
+            if other not in self._document["Resources"]:
+                raise InvalidTemplate(f"{logical_id}: DependsOn names no {other}")
+
+    def _name(self, logical_id: str) -> str:
+        """Return a resource's name: the one it gives itself, or one of its stack."""
+        if logical_id in self._names:
+            known = self._names[logical_id]
+            if known is None:
+                raise InvalidTemplate(f"the name of {logical_id} depends on itself")
+            return known
+        self._names[logical_id] = None
+        resource = self._resources[logical_id]
+        given = resource.get("Properties", {}).get(_TYPES[resource["Type"]].name)
+        default = f"{self._stack.name}-{logical_id}"
+        name = default if given is None else str(self._resolver.resolve(given))
+        self._names[logical_id] = name
+        return name
+
+    def _reference(self, logical_id: str, attribute: str | None) -> str:
+        base = logical_id.removesuffix(".Alias").removesuffix("Role")
+        if logical_id not in self._resources:
+            if base in self._resources and logical_id.endswith("Role"):
+                if self._resources[base]["Type"] in _WITH_ROLE:
+                    role = f"{self._stack.name}-{logical_id}"
+                    return _role_arn(role) if attribute == "Arn" else role
+            if base in self._resources and logical_id.endswith(".Alias"):
+                alias = self._resources[base]["Properties"]["AutoPublishAlias"]
+                return f"{_function_arn(self._name(base))}:{alias}"
+            raise InvalidTemplate(f"the template has no {logical_id}")
+        kind = _TYPES[self._resources[logical_id]["Type"]]
+        name = self._name(logical_id)
+        if attribute is None:
+            return kind.ref(name)
+        if attribute == "Alias":
+            return self._reference(f"{logical_id}.Alias", None)
+        if attribute not in kind.attributes:
+            raise NotModelled(f"attribute {attribute} of {logical_id}")
+        return kind.attributes[attribute](name)
+
+    # ------------------------------------------------------------------------ creation
+
+    def _make(self, logical_id: str, kind: str) -> None:
+        raw = self._resources[logical_id].get("Properties", {})
+        properties = self._resolver.resolve(_with_globals(self._document, kind, raw))
+        for key in sorted(set(properties) - _TYPES[kind].properties):
+            raise NotModelled(f"Globals: property {key} of {kind}")
+        name = self._name(logical_id)
+        resource = Resource(
+            logical_id,
+            kind,
+            _TYPES[kind].ref(name),
+            name,
+            _TYPES[kind].arn(name),
+            properties,
+        )
+        self._stack.resources[logical_id] = resource
+        maker = {
+            "AWS::Serverless::Function": self._function,
+            "AWS::Serverless::StateMachine": self._state_machine,
+            "AWS::DynamoDB::Table": _table,
+            "AWS::SQS::Queue": self._queue,
+            "AWS::SNS::Topic": self._topic,
+            "AWS::SNS::Subscription": lambda made: _subscription(made.properties),
+            "AWS::Events::Rule": self._rule,
+            "AWS::Lambda::EventSourceMapping": self._mapping,
+        }.get(kind)
+        if maker:
+            maker(resource)
+
+    def _function(self, resource: Resource) -> None:
+        properties = resource.properties
+        self._services.functions.create(
+            resource.name,
+            self._directory / properties["CodeUri"],
+            properties["Handler"],
+            environment={
+                key: str(value)
+                for key, value in properties.get("Environment", {})
+                .get("Variables", {})
+                .items()
+            },
+            timeout_seconds=float(properties.get("Timeout", 3)),
+            allowed_actions=tuple(self._actions(properties)),
+            memory_mb=int(properties.get("MemorySize", 128)),
+        )
+        for name, event in properties.get("Events", {}).items():
+            self._event(resource, name, event)
+
+    def _event(self, function: Resource, name: str, event: Mapping[str, Any]) -> None:
+        place = f"{function.logical_id}: event {name}"
+        details = dict(event.get("Properties", {}))
+        match event["Type"]:
+            case "SQS":
+                queue = details.pop("Queue")
+                self._feed(place, function.name, queue, details)
+            case "EventBridgeRule":
+                _only(place, details, "Pattern State DeadLetterConfig RetryPolicy")
+                target = {
+                    "Id": name,
+                    "Arn": function.arn,
+                    **{
+                        key: details[key]
+                        for key in ("DeadLetterConfig", "RetryPolicy")
+                        if key in details
+                    },
+                }
+                self._services.events.rule(
+                    Rule(
+                        f"{function.name}-{name}",
+                        details["Pattern"],
+                        [self._target(place, target)],
+                        details.get("State", "ENABLED") == "ENABLED",
+                    )
+                )
+            case other:
+                raise NotModelled(f"{place}: type {other}")
+
+    def _mapping(self, resource: Resource) -> None:
+        details = dict(resource.properties)
+        details.pop("Tags", None)
+        function = details.pop("FunctionName")
+        queue = details.pop("EventSourceArn")
+        self._feed(resource.logical_id, function, queue, details)
+
+    def _feed(
+        self, place: str, function: str, queue_arn: str, details: Mapping[str, Any]
+    ) -> None:
+        _only(
+            place,
+            details,
+            "BatchSize MaximumBatchingWindowInSeconds ScalingConfig "
+            "FunctionResponseTypes Enabled",
+        )
+        if details.get("Enabled", True) is not True:
+            return
+        batch = int(details.get("BatchSize", 10))
+        window = float(details.get("MaximumBatchingWindowInSeconds", 0))
+        if batch > 10 and window < 1:  # noqa: PLR2004  with-sqs.html
+            raise InvalidTemplate(f"{place}: a BatchSize above 10 needs a window")
+        queue = self._queue_by_arn(queue_arn)
+        timeout = self._services.functions.find(function).timeout_seconds
+        if queue.visibility_seconds < timeout:
+            raise InvalidTemplate(
+                f"{place}: the queue's VisibilityTimeout is below the function's "
+                "Timeout"
+            )
+        concurrency = details.get("ScalingConfig", {}).get("MaximumConcurrency")
+        if concurrency is not None and int(concurrency) < 2:  # noqa: PLR2004
+            raise InvalidTemplate(f"{place}: MaximumConcurrency is at least 2")
+        self._services.mappings.create(
+            SourceMapping(
+                queue,
+                function,
+                batch,
+                window,
+                None if concurrency is None else int(concurrency),
+                "ReportBatchItemFailures" in details.get("FunctionResponseTypes", []),
+            )
+        )
+
+    def _state_machine(self, resource: Resource) -> None:
+        properties = resource.properties
+        if properties.get("Type", "STANDARD") != "STANDARD":
+            raise NotModelled(f"{resource.logical_id}: Type {properties['Type']}")
+        if "DefinitionUri" in properties:
+            source = str(properties["DefinitionUri"])
+            text = (self._directory / source).read_text()
+        else:
+            source = resource.logical_id
+            text = json.dumps(properties["Definition"])
+        substitutions = properties.get("DefinitionSubstitutions", {})
+        for name, value in substitutions.items():
+            if f"${{{name}}}" not in text:
+                raise InvalidTemplate(f"{source} does not use the substitution {name}")
+            text = text.replace(f"${{{name}}}", str(value))
+        left = re.search(r"\$\{[A-Za-z0-9]+\}", text)
+        if left:
+            raise InvalidTemplate(f"{source}: nothing substitutes {left.group()}")
+        self._services.states.create(resource.name, load(text, source))
+
+    def _queue(self, resource: Resource) -> None:
+        properties = resource.properties
+        redrive = properties.get("RedrivePolicy", {})
+        self._stack.queues[resource.logical_id] = Queue(
+            self._services.clock,
+            resource.name,
+            visibility_seconds=float(properties.get("VisibilityTimeout", 30)),
+            max_receive_count=int(redrive.get("maxReceiveCount", 0)),
+        )
+        for logical_id, queue in self._stack.queues.items():
+            policy = self._stack.resource(logical_id).properties.get("RedrivePolicy")
+            if policy and queue.dead_letters is None:
+                target = policy["deadLetterTargetArn"]
+                queue.dead_letters = self._known_queues().get(target)
+
+    def _topic(self, resource: Resource) -> None:
+        for subscription in resource.properties.get("Subscription", []):
+            _subscription(subscription)
+        self._services.topics[resource.name] = Topic(resource.name)
+
+    def _rule(self, resource: Resource) -> None:
+        properties = resource.properties
+        if properties.get("EventBusName", "default") != "default":
+            raise NotModelled(f"event bus {properties['EventBusName']}")
+        self._services.events.rule(
+            Rule(
+                resource.name,
+                properties["EventPattern"],
+                [
+                    self._target(resource.logical_id, target)
+                    for target in properties["Targets"]
+                ],
+                properties.get("State", "ENABLED") == "ENABLED",
+            )
+        )
+
+    def _target(self, place: str, target: Mapping[str, Any]) -> RuleTarget:
+        _only(place, target, "Id Arn DeadLetterConfig RetryPolicy")
+        policy = target.get("RetryPolicy", {})
+        _only(place, policy, "MaximumRetryAttempts MaximumEventAgeInSeconds")
+        dead_letters = target.get("DeadLetterConfig", {}).get("Arn")
+        found = RuleTarget(
+            self._destination(target["Arn"]),
+            self._queue_by_arn(dead_letters) if dead_letters else None,
+        )
+        if "MaximumRetryAttempts" in policy:
+            found.max_retries = int(policy["MaximumRetryAttempts"])
+        return found
+
+    def _destination(self, target_arn: str) -> Target:
+        service = target_arn.split(":")[2]
+        if service == "sqs":
+            return self._queue_by_arn(target_arn)
+        if service == "sns":
+            name = target_arn.split(":")[-1]
+            if name in self._services.topics:
+                return self._services.topics[name]
+        if service == "lambda":
+            return _FunctionTarget(target_arn, self._services.functions)
+        raise NotModelled(f"rule target {target_arn}")
+
+    def _known_queues(self) -> dict[str, Queue]:
+        return {queue.arn: queue for queue in self._stack.queues.values()}
+
+    def _queue_by_arn(self, queue_arn: str) -> Queue:
+        found = self._known_queues().get(queue_arn)
+        if found is None:
+            raise InvalidTemplate(f"no queue has the ARN {queue_arn}")
+        return found
+
+    # ----------------------------------------------------------------------------- IAM
+
+    def _actions(self, properties: Mapping[str, Any]) -> Iterable[str]:
+        """List the actions that a function's or state machine's role allows."""
+        if "Role" in properties:
+            yield from self._role_actions(properties["Role"])
+        policies = properties.get("Policies", [])
+        for policy in policies if isinstance(policies, list) else [policies]:
+            if isinstance(policy, str):
+                yield from self._managed_actions(policy)
+            elif "Statement" in policy:
+                yield from _statement_actions(policy)
+            else:
+                raise NotModelled(f"policy template {next(iter(policy))}")
+
+    def _role_actions(self, role_arn: str) -> Iterable[str]:
+        for logical_id, resource in self._resources.items():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            if _role_arn(self._name(logical_id)) != role_arn:
+                continue
+            properties = self._resolver.resolve(resource["Properties"])
+            for policy in properties.get("Policies", []):
+                yield from _statement_actions(policy["PolicyDocument"])
+            for managed in properties.get("ManagedPolicyArns", []):
+                yield from self._managed_actions(managed)
+            return
+        raise InvalidTemplate(f"the template has no role {role_arn}")
+
+    def _managed_actions(self, policy: str) -> Iterable[str]:
+        for logical_id, resource in self._resources.items():
+            if resource["Type"] != "AWS::IAM::ManagedPolicy":
+                continue
+            if _policy_arn(self._name(logical_id)) == policy:
+                document = resource["Properties"]["PolicyDocument"]
+                yield from _statement_actions(self._resolver.resolve(document))
+                return
+        if policy.split("/")[-1] not in _BASIC_POLICIES:
+            raise NotModelled(f"managed policy {policy}")
+
+    def _check_permissions(self) -> None:
+        """Refuse rules whose targets would not let EventBridge in."""
+        open_targets = set(self._opened_to_events())
+        for rule in self._services.events.rules.values():
+            for target in rule.targets:
+                needed = [target.target.arn]
+                if target.dead_letters is not None:
+                    needed.append(target.dead_letters.arn)
+                for target_arn in needed:
+                    if target_arn not in open_targets:
+                        raise InvalidTemplate(
+                            f"rule {rule.name}: no policy lets events.amazonaws.com "
+                            f"use {target_arn}"
+                        )
+
+    def _opened_to_events(self) -> Iterable[str]:
+        queues = {
+            _queue_url(queue.name): queue.arn for queue in self._stack.queues.values()
+        }
+        for resource in self._stack.resources.values():
+            properties = resource.properties
+            if resource.type == "AWS::SQS::QueuePolicy":
+                if _lets_events(properties["PolicyDocument"], "sqs:SendMessage"):
+                    yield from (queues.get(url, url) for url in properties["Queues"])
+            elif resource.type == "AWS::SNS::TopicPolicy":
+                if _lets_events(properties["PolicyDocument"], "sns:Publish"):
+                    yield from properties["Topics"]
+            elif resource.type == "AWS::Lambda::Permission":
+                if properties["Principal"] == "events.amazonaws.com":
+                    name = properties["FunctionName"]
+                    yield self._services.functions.find(name).arn
+            elif resource.type == "AWS::Serverless::Function":
+                # SAM adds the permission for an event of its own.
+                events = properties.get("Events", {}).values()
+                if any(event["Type"] == "EventBridgeRule" for event in events):
+                    yield resource.arn
+
+    def _check_machines(self) -> None:
+        """Refuse state machines that name nothing, or lack the right to call it."""
+        for resource in self._stack.resources.values():
+            if resource.type != "AWS::Serverless::StateMachine":
+                continue
+            definition = self._services.states.machines[resource.arn].definition
+            allowed = {a.lower() for a in self._actions(resource.properties)}
+            for needed, place in self._calls(definition):
+                if not {needed.lower(), f"{needed.split(':')[0]}:*", "*"} & allowed:
+                    raise InvalidTemplate(
+                        f"{resource.logical_id}: {place} needs {needed}"
+                    )
+
+    def _calls(self, definition: Definition) -> Iterable[tuple[str, str]]:
+        for state in definition.states.values():
+            place = f"{definition.source}, state {state.name}"
+            called = state.fields.get("Arguments", {})
+            if state.fields.get("Resource") == LAMBDA_INVOKE:
+                yield "lambda:InvokeFunction", place
+                name = called["FunctionName"]
+                try:
+                    if not is_expression(name):
+                        self._services.functions.find(name)
+                except UnknownFunction as error:
+                    raise InvalidTemplate(f"{place}: {error}") from error
+            elif state.fields.get("Resource") == START_EXECUTION:
+                yield "states:StartExecution", place
+                machine = called["StateMachineArn"]
+                known = self._services.states.machines
+                if not is_expression(machine) and machine not in known:
+                    raise InvalidTemplate(f"{place}: no state machine {machine}")
+
+
+@dataclass(frozen=True, slots=True)
+class _FunctionTarget:
+    """A function as a rule's target."""
+
+    arn: str
+    functions: Functions
+
+    async def deliver(self, event: dict[str, Any]) -> None:
+        """Invoke the function; its failure is tried again."""
+        try:
+            await self.functions.invoke(self.arn, event)
+        except FunctionError as error:
+            raise Undeliverable(str(error)) from error
+
+
+def _only(place: str, properties: Mapping[str, Any], names: str) -> None:
+    for key in sorted(set(properties) - _words(names)):
+        raise NotModelled(f"{place}: {key}")
+
+
+def _with_globals(
+    document: Mapping[str, Any], kind: str, properties: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Merge in the Globals as SAM does: mappings deep, lists added, values replaced
+    (https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
+    """  # noqa: D205
+    section = kind.removeprefix("AWS::Serverless::")
+    return dict(_merge(document.get("Globals", {}).get(section, {}), properties))
+
+
+def _merge(below: Any, above: Any) -> Any:
+    if isinstance(below, dict) and isinstance(above, dict):
+        merged = dict(below)
+        for key, value in above.items():
+            merged[key] = _merge(below[key], value) if key in below else value
+        return merged
+    if isinstance(below, list) and isinstance(above, list):
+        return [*below, *above]
+    return above
+
+
+def _statement_actions(document: Mapping[str, Any]) -> Iterable[str]:
+    statements = document["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if statement["Effect"] != "Allow" or "NotAction" in statement:
+            raise NotModelled("policy statements with Deny or NotAction")
+        action = statement["Action"]
+        yield from action if isinstance(action, list) else [action]
+
+
+def _lets_events(document: Mapping[str, Any], action: str) -> bool:
+    statements = document["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else []
+        services = services if isinstance(services, list) else [services]
+        listed = statement.get("Action", [])
+        listed = listed if isinstance(listed, list) else [listed]
+        if "events.amazonaws.com" in services and action in listed:
+            return True
+    return False
+
+
+def _subscription(properties: Mapping[str, Any]) -> None:
+    """Accept a subscription by e-mail: the mail is not modelled."""
+    if properties["Protocol"] != "email":
+        raise NotModelled(f"a subscription by {properties['Protocol']}")
+
+
+def _table(resource: Resource) -> None:
+    properties = resource.properties
+    client = boto3.client("dynamodb", region_name=REGION)
+    plain = (
+        "AttributeDefinitions",
+        "KeySchema",
+        "BillingMode",
+        "GlobalSecondaryIndexes",
+        "Tags",
+    )
+    client.create_table(
+        TableName=resource.name,
+        **{key: properties[key] for key in plain if key in properties},
+    )
+    if "TimeToLiveSpecification" in properties:
+        client.update_time_to_live(
+            TableName=resource.name,
+            TimeToLiveSpecification=properties["TimeToLiveSpecification"],
+        )
+    recovery = properties.get("PointInTimeRecoverySpecification", {})
+    if recovery.get("PointInTimeRecoveryEnabled"):
+        client.update_continuous_backups(
+            TableName=resource.name,
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+        )

@@ -1,0 +1,322 @@
+"""A small system to roll out into: what provisioning makes on AWS, made by hand.
+
+Per environment a cluster, a public and an internal load balancer; per service, in
+this order: target groups, rules, slots. Everything goes through boto3.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from slipway.domain.service import Binding, RolloutPolicy, Service, Slot, TaskShape
+
+from localcloud.api import ACCOUNT, REGION
+from localcloud.identity import REGISTRY
+from localcloud.monitor import Monitor
+from localcloud.network import Network
+
+SECURITY_GROUP = "sg-0a1b2c3d4e5f60718"
+"""One for all: pairs of services have no groups of their own yet."""
+_FIRST_PRIORITY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service of the system. Requests reach it by host, by path or by both."""
+
+    name: str
+    port: int
+    host: str | None = None
+    """The host header it answers to; `NAME.internal` unless given or public."""
+    path: str | None = None
+    """A path pattern, such as /api/*."""
+    public: bool = False
+    """On the public load balancer rather than the internal one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    min_tasks: int = 2
+    max_tasks: int = 10
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    tag_pattern: str = "*"
+    stop_timeout_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSettings:
+    """What all services of a system share. Times in seconds."""
+
+    environment: str = "demo"
+    public_port: int = 80
+    internal_port: int = 80
+    health_check_path: str = "/healthz"
+    health_interval_seconds: int = 10
+    health_timeout_seconds: int = 5
+    healthy_threshold: int = 2
+    unhealthy_threshold: int = 2
+    deregistration_delay_seconds: int = 30
+    grace_seconds: int = 30
+    """How long failed health checks of a new task do not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What was made; the listeners are where load is sent."""
+
+    settings: SystemSettings
+    cluster: str
+    public_listener_arn: str
+    internal_listener_arn: str
+    services: tuple[Service, ...]
+
+    def service(self, name: str) -> Service:
+        """Return a service by its name."""
+        return next(s for s in self.services if s.name == name)
+
+
+def create_system(
+    network: Network,
+    monitor: Monitor,
+    specs: Sequence[ServiceSpec],
+    settings: SystemSettings | None = None,
+) -> System:
+    """Make the system through boto3; have the monitor watch its services.
+
+    Nothing runs yet: both slots of each service are at 0, its rule answers 503. The
+    caller writes the services into the journal.
+    """
+    maker = _Maker(network, settings or SystemSettings())
+    system = maker.make(specs)
+    for service in system.services:
+        monitor.watch(service)
+    return system
+
+
+class _Maker:
+    def __init__(self, network: Network, settings: SystemSettings) -> None:
+        self._network = network
+        self._settings = settings
+        self._ecr = boto3.client("ecr", region_name=REGION)
+        self._ecs = boto3.client("ecs", region_name=REGION)
+        self._elb = boto3.client("elbv2", region_name=REGION)
+        self._priority = _FIRST_PRIORITY
+
+    def make(self, specs: Sequence[ServiceSpec]) -> System:
+        """Make everything, in the order that AWS asks for."""
+        environment = self._settings.environment
+        self._ecs.create_cluster(clusterName=environment, tags=_lower(self._tags()))
+        public = self._listener(
+            f"{environment}-public", "internet-facing", self._settings.public_port
+        )
+        internal = self._listener(
+            f"{environment}-internal", "internal", self._settings.internal_port
+        )
+        services = tuple(
+            self._service(spec, public if spec.public else internal) for spec in specs
+        )
+        return System(self._settings, environment, public, internal, services)
+
+    def _listener(self, name: str, scheme: Any, port: int) -> str:
+        balancer = self._elb.create_load_balancer(
+            Name=name,
+            Type="application",
+            Scheme=scheme,
+            Subnets=[s.subnet_id for s in self._network.subnets],
+            Tags=_upper(self._tags()),
+        )["LoadBalancers"][0]
+        listener = self._elb.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=port,
+            DefaultActions=[_fixed(404, "no service answers here")],
+        )["Listeners"][0]
+        return listener["ListenerArn"]
+
+    def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
+        repository = f"{self._settings.environment}/{spec.name}"
+        self._ecr.create_repository(repositoryName=repository)
+        groups = {slot: self._target_group(spec, slot) for slot in Slot}
+        rule_arn = self._rule(
+            listener_arn,
+            spec,
+            _conditions(spec),
+            _fixed(503, f"{spec.name} has no release yet"),
+        )
+        parking_arn = self._rule(
+            listener_arn,
+            spec,
+            [_host(f"{spec.name}.park.internal")],
+            _forward(groups.values()),
+        )
+        service = Service(
+            name=spec.name,
+            repository=repository,
+            registry=REGISTRY,
+            slots={slot: f"{spec.name}-{slot}" for slot in Slot},
+            task=TaskShape(
+                cpu=256,
+                memory_mib=512,
+                port=spec.port,
+                execution_role_arn=self._role("execution"),
+                task_role_arn=self._role(spec.name),
+                security_group_ids=(SECURITY_GROUP,),
+                environment=dict(spec.environment),
+                stop_timeout_seconds=spec.stop_timeout_seconds,
+            ),
+            bindings=(Binding(listener_arn, rule_arn, parking_arn, groups),),
+            min_tasks=spec.min_tasks,
+            max_tasks=spec.max_tasks,
+            tag_pattern=spec.tag_pattern,
+            rollout=spec.rollout,
+        )
+        placeholder = self._placeholder(service)
+        for slot in Slot:
+            self._slot(service, slot, groups[slot], placeholder)
+        return service
+
+    def _target_group(self, spec: ServiceSpec, slot: Slot) -> str:
+        """Make a target group; names have at most 32 characters."""
+        settings = self._settings
+        group = self._elb.create_target_group(
+            Name=f"{settings.environment}-{spec.name}-{slot}",
+            Protocol="HTTP",
+            Port=spec.port,
+            VpcId=self._network.vpc_id,
+            TargetType="ip",
+            HealthCheckPath=settings.health_check_path,
+            HealthCheckIntervalSeconds=settings.health_interval_seconds,
+            HealthCheckTimeoutSeconds=settings.health_timeout_seconds,
+            HealthyThresholdCount=settings.healthy_threshold,
+            UnhealthyThresholdCount=settings.unhealthy_threshold,
+            Tags=_upper(self._tags(spec.name)),
+        )["TargetGroups"][0]
+        delay = str(settings.deregistration_delay_seconds)
+        self._elb.modify_target_group_attributes(
+            TargetGroupArn=group["TargetGroupArn"],
+            Attributes=[
+                {"Key": "deregistration_delay.timeout_seconds", "Value": delay}
+            ],
+        )
+        return group["TargetGroupArn"]
+
+    def _rule(
+        self,
+        listener_arn: str,
+        spec: ServiceSpec,
+        conditions: list[Any],
+        action: Any,
+    ) -> str:
+        rule = self._elb.create_rule(
+            ListenerArn=listener_arn,
+            Priority=self._priority,
+            Conditions=conditions,
+            Actions=[action],
+            Tags=_upper(self._tags(spec.name)),
+        )["Rules"][0]
+        self._priority += 1
+        return rule["RuleArn"]
+
+    def _placeholder(self, service: Service) -> str:
+        """Register what a slot names before its first release; it is never started."""
+        definition = self._ecs.register_task_definition(
+            family=f"{self._settings.environment}-{service.name}",
+            requiresCompatibilities=["FARGATE"],
+            networkMode="awsvpc",
+            cpu=str(service.task.cpu),
+            memory=str(service.task.memory_mib),
+            executionRoleArn=service.task.execution_role_arn,
+            taskRoleArn=service.task.task_role_arn,
+            containerDefinitions=[
+                {
+                    "name": service.name,
+                    "image": f"{REGISTRY}/{service.repository}:placeholder",
+                    "essential": True,
+                    "portMappings": [{"containerPort": service.task.port}],
+                }
+            ],
+            tags=_lower(self._tags(service.name)),
+        )["taskDefinition"]
+        return definition["taskDefinitionArn"]
+
+    def _slot(
+        self, service: Service, slot: Slot, group_arn: str, definition_arn: str
+    ) -> None:
+        self._ecs.create_service(
+            cluster=self._settings.environment,
+            serviceName=service.slots[slot],
+            taskDefinition=definition_arn,
+            desiredCount=0,
+            launchType="FARGATE",
+            loadBalancers=[
+                {
+                    "targetGroupArn": group_arn,
+                    "containerName": service.name,
+                    "containerPort": service.task.port,
+                }
+            ],
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": [s.subnet_id for s in self._network.subnets],
+                    "securityGroups": [*service.task.security_group_ids],
+                    "assignPublicIp": "DISABLED",
+                }
+            },
+            deploymentConfiguration={
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                "minimumHealthyPercent": 100,
+                "maximumPercent": 200,
+            },
+            healthCheckGracePeriodSeconds=self._settings.grace_seconds,
+            availabilityZoneRebalancing="ENABLED",
+            propagateTags="SERVICE",
+            tags=_lower(self._tags(service.name)),
+        )
+
+    def _role(self, name: str) -> str:
+        environment = self._settings.environment
+        return f"arn:aws:iam::{ACCOUNT}:role/slipway/{environment}/{name}"
+
+    def _tags(self, service: str | None = None) -> dict[str, str]:
+        tags = {"slipway:environment": self._settings.environment}
+        return tags if service is None else tags | {"slipway:service": service}
+
+
+def _conditions(spec: ServiceSpec) -> list[Any]:
+    conditions = []
+    host = spec.host
+    if host is None and spec.path is None:
+        host = f"{spec.name}.internal"
+    if host is not None:
+        conditions.append(_host(host))
+    if spec.path is not None:
+        conditions.append(
+            {"Field": "path-pattern", "PathPatternConfig": {"Values": [spec.path]}}
+        )
+    return conditions
+
+
+def _host(name: str) -> dict[str, Any]:
+    return {"Field": "host-header", "HostHeaderConfig": {"Values": [name]}}
+
+
+def _fixed(status: int, text: str) -> Any:
+    return {
+        "Type": "fixed-response",
+        "FixedResponseConfig": {
+            "StatusCode": str(status),
+            "ContentType": "text/plain",
+            "MessageBody": text,
+        },
+    }
+
+
+def _forward(group_arns: Any) -> Any:
+    groups = [{"TargetGroupArn": arn, "Weight": 1} for arn in group_arns]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+
+
+def _upper(tags: Mapping[str, str]) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _lower(tags: Mapping[str, str]) -> list[Any]:
+    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -1,0 +1,190 @@
+"""The monitor: watches every write and notes each that breaks an invariant.
+
+It reads the local cloud's own state at the moment of the write, so it sees what AWS
+would have done with it, not what the writer believed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from slipway.domain.service import Binding, Service, Slot
+
+from localcloud import routing
+from localcloud.api import Parameters, Router
+from localcloud.clock import Clock
+from localcloud.ecs import Ecs
+from localcloud.elb import Elb
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One write, or one state of rest, that breaks an invariant."""
+
+    at: datetime
+    invariant: int
+    """Its number in docs/architecture.md."""
+    text: str
+
+
+class Monitor:
+    """Checks invariants 1, 2 and 6 for the services it watches."""
+
+    def __init__(self, clock: Clock, router: Router, ecs: Ecs, elb: Elb) -> None:
+        self._clock = clock
+        self._ecs = ecs
+        self._elb = elb
+        self._services: dict[str, Service] = {}
+        self.violations: list[Violation] = []
+        router.before(self._check)
+
+    def watch(self, service: Service) -> None:
+        """Check writes to this service from now on."""
+        self._services[service.name] = service
+
+    def at_rest(self) -> list[Violation]:
+        """Check that idle slots have no capacity and no weight; return what is found.
+
+        To be called when no rollout runs. What is found is noted too.
+        """
+        found = [
+            violation
+            for service in self._services.values()
+            for binding in service.bindings
+            for violation in self._idle(service, binding)
+        ]
+        self.violations += found
+        return found
+
+    def _idle(self, service: Service, binding: Binding) -> list[Violation]:
+        weights = self._weights(binding)
+        primary = _heaviest(weights)
+        found = []
+        for slot in Slot:
+            if slot is primary:
+                continue
+            desired = self._desired(service, slot)
+            if desired or weights[slot]:
+                found.append(
+                    self._violation(
+                        6,
+                        f"{service.slots[slot]} is idle with desired count {desired} "
+                        f"and weight {weights[slot]}",
+                    )
+                )
+        return found
+
+    # -------------------------------------------------------------------------- writes
+
+    def _check(
+        self, service: str, operation: str, params: Parameters, caller: str | None
+    ) -> None:
+        writer = caller or "a client"
+        match service, operation:
+            case "elbv2", "ModifyRule":
+                self._check_rule(params["RuleArn"], params.get("Actions", []), writer)
+            case "elbv2", "ModifyListener":
+                for listener in routing.listeners():
+                    if listener.listener_arn == params["ListenerArn"]:
+                        default = listener.rules[-1].rule_arn
+                        actions = params.get("DefaultActions", [])
+                        self._check_rule(default, actions, writer)
+            case "ecs", "UpdateService":
+                self._check_capacity(params, writer)
+
+    def _check_rule(
+        self, rule_arn: str, actions: list[dict[str, Any]], writer: str
+    ) -> None:
+        for service in self._services.values():
+            for binding in service.bindings:
+                if binding.rule_arn == rule_arn and actions:
+                    self._check_weights(service, binding, actions, writer)
+
+    def _check_weights(
+        self,
+        service: Service,
+        binding: Binding,
+        actions: list[dict[str, Any]],
+        writer: str,
+    ) -> None:
+        """Hold invariant 1 where a target group's share of requests rises."""
+        before = self._weights(binding)
+        stored = routing.weights(actions)
+        after = {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
+        needed = self._needed(service, _heaviest(before))
+        for slot in Slot:
+            share = _share(after, slot)
+            if share <= _share(before, slot):
+                continue
+            healthy = self._elb.healthy(binding.target_group_arns[slot])
+            other = self._elb.healthy(binding.target_group_arns[slot.other])
+            enough = ceil(share * needed)
+            last_resort = other == 0 and healthy > 0
+            if healthy < enough and not last_resort:
+                self.violations.append(
+                    self._violation(
+                        1,
+                        f"{writer} raised {service.slots[slot]} to {share:.0%} with "
+                        f"{healthy} healthy targets of {enough} needed",
+                    )
+                )
+
+    def _check_capacity(self, params: Parameters, writer: str) -> None:
+        """Hold invariant 1 where a slot that still carries weight is made smaller."""
+        if "desiredCount" not in params:
+            return
+        name = params["service"].rsplit("/", 1)[-1]
+        for service in self._services.values():
+            slot = service.slot_of(name)
+            if slot is None:
+                continue
+            desired, lowered = self._desired(service, slot), params["desiredCount"]
+            if lowered >= desired:
+                continue
+            for binding in service.bindings:
+                weights = self._weights(binding)
+                primary = _heaviest(weights)
+                size = lowered if slot is primary else self._size(service, primary)
+                share = _share(weights, slot)
+                enough = ceil(share * max(size, service.min_tasks))
+                if lowered < enough:
+                    self.violations.append(
+                        self._violation(
+                            1,
+                            f"{writer} lowered {name} from {desired} to {lowered} "
+                            f"while it carries {share:.0%} and needs {enough}",
+                        )
+                    )
+
+    # ------------------------------------------------------------------------ readings
+
+    def _weights(self, binding: Binding) -> Mapping[Slot, int]:
+        rule = routing.rule(binding.rule_arn)
+        stored = rule.weights if rule is not None else {}
+        return {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
+
+    def _desired(self, service: Service, slot: Slot) -> int:
+        return self._ecs.service(service.slots[slot]).desired
+
+    def _size(self, service: Service, primary: Slot | None) -> int:
+        return self._desired(service, primary) if primary is not None else 0
+
+    def _needed(self, service: Service, primary: Slot | None) -> int:
+        """Return how many healthy tasks carry all of the service's requests."""
+        return max(self._size(service, primary), service.min_tasks)
+
+    def _violation(self, invariant: int, text: str) -> Violation:
+        return Violation(self._clock.now(), invariant, text)
+
+
+def _heaviest(weights: Mapping[Slot, int]) -> Slot | None:
+    """Return the slot with the largest weight, None where neither has any."""
+    heaviest = max(Slot, key=lambda slot: weights[slot])
+    return heaviest if weights[heaviest] else None
+
+
+def _share(weights: Mapping[Slot, int], slot: Slot) -> float:
+    total = sum(weights.values())
+    return weights[slot] / total if total else 0.0

@@ -1,0 +1,152 @@
+"""Builds the compute half of a local cloud in virtual time, for its own tests."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from localcloud.api import ACCOUNT, REGION, Router
+from localcloud.clock import Clock
+from localcloud.compute import Compute
+from localcloud.delays import Delays, OpenQuestions
+from localcloud.fixture import ServiceSpec, System, create_system
+from localcloud.metrics import Metrics
+from localcloud.simulated import SimulatedRuntime, SimulatedTraffic
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
+
+_ENVIRONMENT = {
+    "MOTO_ACCOUNT_ID": ACCOUNT,
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
+
+SHOP = ServiceSpec("cart", 7070, public=True, path="/*")
+
+
+@dataclass
+class Recorder:
+    """Keeps every event."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+
+    def details(self, detail_type: str) -> list[dict[str, Any]]:
+        return [e["detail"] for e in self.events if e["detail-type"] == detail_type]
+
+
+@dataclass
+class Cloud:
+    clock: Clock
+    router: Router
+    events: Recorder
+    runtime: SimulatedRuntime
+    metrics: Metrics
+    traffic: SimulatedTraffic
+    compute: Compute
+
+    def client(self, name: Any) -> Any:
+        return boto3.client(name, region_name=REGION)
+
+    def system(self, specs: Sequence[ServiceSpec] = (SHOP,)) -> System:
+        return create_system(self.compute.network, self.compute.monitor, specs)
+
+    def describe(self, slot: str) -> dict[str, Any]:
+        answer = self.client("ecs").describe_services(cluster="demo", services=[slot])
+        return answer["services"][0]
+
+    def deployment(self, slot: str) -> dict[str, Any]:
+        return self.describe(slot)["deployments"][0]
+
+    def register(self, service: str, image: dict[str, Any], tag: str = "v1") -> str:
+        """Push an image and register its task definition; return the latter's ARN."""
+        repository = f"demo/{service}"
+        digest = self.compute.images.push(repository, tag, image)
+        ecs = self.client("ecs")
+        known = ecs.describe_task_definition(taskDefinition=f"demo-{service}")
+        settings = {
+            k: known["taskDefinition"][k]
+            for k in (
+                "family",
+                "requiresCompatibilities",
+                "networkMode",
+                "cpu",
+                "memory",
+                "containerDefinitions",
+            )
+        }
+        container = settings["containerDefinitions"][0]
+        registry = container["image"].split("/")[0]
+        container["image"] = f"{registry}/{repository}@{digest}"
+        return ecs.register_task_definition(**settings)["taskDefinition"][
+            "taskDefinitionArn"
+        ]
+
+    def launch(
+        self,
+        service: str,
+        slot: str,
+        image: dict[str, Any],
+        count: int,
+        tag: str = "v1",
+    ) -> str:
+        revision = self.register(service, image, tag)
+        self.client("ecs").update_service(
+            cluster="demo",
+            service=f"{service}-{slot}",
+            taskDefinition=revision,
+            desiredCount=count,
+        )
+        return revision
+
+    def tasks(self, slot: str, status: str = "RUNNING") -> list[dict[str, Any]]:
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(cluster="demo", serviceName=slot, desiredStatus=status)[
+            "taskArns"
+        ]
+        if not arns:
+            return []
+        return ecs.describe_tasks(cluster="demo", tasks=arns)["tasks"]
+
+    def route(self, system: System, service: str, a: int, b: int) -> None:
+        """Set the weights of a service's rule."""
+        binding = system.service(service).bindings[0]
+        groups = [
+            {"TargetGroupArn": binding.target_group_arns[slot], "Weight": weight}
+            for slot, weight in zip(binding.target_group_arns, (a, b), strict=True)
+        ]
+        self.client("elbv2").modify_rule(
+            RuleArn=binding.rule_arn,
+            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
+        )
+
+
+@asynccontextmanager
+async def compute_cloud(
+    delays: Delays | None = None, questions: OpenQuestions | None = None
+) -> AsyncIterator[Cloud]:
+    """Start it, and end it with whatever failed in the background."""
+    delays, questions = delays or Delays(), questions or OpenQuestions()
+    with patch.dict(os.environ, _ENVIRONMENT):
+        ec2_backends.reset()
+        elbv2_backends.reset()
+        clock = Clock()
+        router = Router(clock)
+        with router:
+            events = Recorder()
+            runtime = SimulatedRuntime(clock)
+            metrics = Metrics(clock, router, delays)
+            traffic = SimulatedTraffic(clock, runtime, metrics, delays, questions)
+            compute = Compute.start(
+                clock, router, events, runtime, traffic, delays, questions
+            )
+            try:
+                yield Cloud(clock, router, events, runtime, metrics, traffic, compute)
+            finally:
+                traffic.close()
+                await compute.close()
