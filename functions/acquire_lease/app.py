@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.domain.capacity import base_tasks
 from slipway.domain.gates import too_old
-from slipway.domain.rollout import Outcome, Rollout, Sides
-from slipway.domain.service import Slot
+from slipway.domain.rollout import Outcome
 from slipway.gateways.journal import Busy, Stale
 from slipway.stage import StageRequest, stage
+from slipway.surroundings import sides_now
 from slipway.wiring import App
 
 
@@ -38,7 +37,7 @@ def run(request: StageRequest, app: App) -> Acquired:
     if isinstance(answer, Stale):
         stale = too_old(request.service, rollout.cause, answer.watermark)
         return Acquired(held=False, outcome=stale.outcome, reason=stale.reason)
-    rollout = app.journal.set_sides(rollout, _sides(rollout, app))
+    rollout = app.journal.set_sides(rollout, sides_now(rollout.service, app))
     policy = rollout.service.rollout
     return Acquired(
         held=True,
@@ -49,17 +48,6 @@ def run(request: StageRequest, app: App) -> Acquired:
         look_seconds=policy.look_seconds,
         retire_delay_seconds=policy.retire_delay_seconds,
     )
-
-
-def _sides(rollout: Rollout, app: App) -> Sides:
-    service = rollout.service
-    state = app.journal.state(service.name)
-    if state is None:
-        return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
-    name = service.slots[state.primary]
-    desired = app.ecs.observe(name)[name].desired
-    base = base_tasks(desired, service.min_tasks)
-    return Sides(state.primary, state.primary.other, base)
 
 
 handler = stage(run)

@@ -6,7 +6,6 @@ Stores one finding per task under the task's ARN, so duplicates change nothing.
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-
 from slipway.domain.task_events import StoppedTask, read_task_event
 from slipway.reaction import reaction
 from slipway.telemetry import logger, metrics

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from slipway import clock
 from slipway.domain.health import Launch
 from slipway.domain.receipt import PROMOTED
+from slipway.domain.service import ALL_TRAFFIC
 from slipway.domain.traffic import least_weights
 from slipway.errors import Refused
 from slipway.stage import StageRequest, note, stage
@@ -31,8 +32,10 @@ def run(request: StageRequest, app: App) -> Promoted:
             f"at {view.desired} tasks"
         )
     share = least_weights(weights_now(service, app)).get(slot, 0)
-    if service.bindings and share != 100:
-        raise Refused(f"slot {slot} carries {share} % in some rule: somebody shifted it")
+    if service.bindings and share != ALL_TRAFFIC:
+        raise Refused(
+            f"slot {slot} carries {share} % in some rule: somebody shifted it"
+        )
     app.journal.promote(rollout, request.held_fence, clock.now())
     reason = f"release {rollout.release.id} in slot {slot} passed every step"
     note(app, rollout, PROMOTED, reason)

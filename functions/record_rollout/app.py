@@ -19,7 +19,7 @@ class Recorded:
 
 
 def run(request: StageRequest, app: App) -> Recorded:
-    """Write outcome and receipt; tell whoever listens, and a person if one is needed."""
+    """Write outcome and receipt; tell who listens, and a person if one is needed."""
     if request.outcome is None:
         raise InvalidRecord(f"rollout {request.rollout_id} came here without outcome")
     rollout = app.journal.rollout(request.service, request.rollout_id)

@@ -47,7 +47,7 @@ type Before = Callable[[str, str, Parameters, str | None], Awaitable[None] | Non
 type After = Callable[[Parameters], object]
 
 
-class NotModelled(Exception):  # noqa: N818  the name says all
+class NotModelled(Exception):
     """Something that the local cloud does not know: never answered by a guess."""
 
 

@@ -6,9 +6,11 @@ is a `VirtualLoop`, which jumps to its next timer instead of waiting for it.
 """
 
 import asyncio
+import heapq
 import selectors
 from asyncio import TimerHandle
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
 
@@ -42,6 +44,22 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
 
+class _OrderedTimer(TimerHandle):
+    """A timer that fires after those of the same time that were set before it."""
+
+    __slots__ = ("_order",)
+
+    def __init__(self, order: int, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._order = order
+
+    @override
+    def __lt__(self, other: TimerHandle) -> bool:
+        if isinstance(other, _OrderedTimer):
+            return (self.when(), self._order) < (other.when(), other._order)
+        return super().__lt__(other)
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop on which waiting takes no time.
 
@@ -54,12 +72,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = _JumpingSelector()
         selector.skipped = self._skip
         self._virtual_seconds = 0.0
+        self._timers_set = 0
         super().__init__(selector)
 
     @override
     def time(self) -> float:
         """Seconds of virtual time since the loop was made."""
         return self._virtual_seconds
+
+    @override
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        """Schedule a callback; asyncio itself leaves the order of ties to chance."""
+        self._check_closed()
+        self._timers_set += 1
+        timer = _OrderedTimer(self._timers_set, when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # noqa: SLF001  as the base class does
+        return timer
 
     def _skip(self, seconds: float) -> None:
         self._virtual_seconds += seconds

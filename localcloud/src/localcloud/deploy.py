@@ -363,10 +363,10 @@ class _Deployment:
     def _reference(self, logical_id: str, attribute: str | None) -> str:
         base = logical_id.removesuffix(".Alias").removesuffix("Role")
         if logical_id not in self._resources:
-            if base in self._resources and logical_id.endswith("Role"):
-                if self._resources[base]["Type"] in _WITH_ROLE:
-                    role = f"{self._stack.name}-{logical_id}"
-                    return _role_arn(role) if attribute == "Arn" else role
+            kind_of_base = self._resources.get(base, {}).get("Type")
+            if logical_id.endswith("Role") and kind_of_base in _WITH_ROLE:
+                role = f"{self._stack.name}-{logical_id}"
+                return _role_arn(role) if attribute == "Arn" else role
             if base in self._resources and logical_id.endswith(".Alias"):
                 alias = self._resources[base]["Properties"]["AutoPublishAlias"]
                 return f"{_function_arn(self._name(base))}:{alias}"
@@ -576,7 +576,7 @@ class _Deployment:
         if service == "sqs":
             return self._queue_by_arn(target_arn)
         if service == "sns":
-            name = target_arn.split(":")[-1]
+            name = target_arn.rpartition(":")[2]
             if name in self._services.topics:
                 return self._services.topics[name]
         if service == "lambda":
@@ -629,7 +629,7 @@ class _Deployment:
                 document = resource["Properties"]["PolicyDocument"]
                 yield from _statement_actions(self._resolver.resolve(document))
                 return
-        if policy.split("/")[-1] not in _BASIC_POLICIES:
+        if policy.rpartition("/")[2] not in _BASIC_POLICIES:
             raise NotModelled(f"managed policy {policy}")
 
     def _check_permissions(self) -> None:

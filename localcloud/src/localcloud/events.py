@@ -29,7 +29,7 @@ MAX_RETRIES = 185
 type Event = dict[str, Any]
 
 
-class Undeliverable(Exception):  # noqa: N818  reads as a sentence
+class Undeliverable(Exception):
     """A target did not take an event; trying again may help."""
 
 

@@ -64,7 +64,7 @@ class FunctionError(Exception):
         }
 
 
-class UnknownFunction(Exception):  # noqa: N818  reads as a sentence
+class UnknownFunction(Exception):
     """No function has this name."""
 
 
@@ -221,7 +221,7 @@ class Functions:
 
     def find(self, name: str) -> Function:
         """Return a function by its name or ARN, with or without version."""
-        plain = name.split(":function:")[-1].split(":")[0]
+        plain = name.rpartition(":function:")[2].partition(":")[0]
         try:
             return self._functions[plain]
         except KeyError:

@@ -228,7 +228,9 @@ def _failures(mapping: Mapping, answer: Any, all_ids: set[str]) -> set[str]:
     if entries is None:
         return set()
     identifiers = {entry.get("itemIdentifier") for entry in entries}
-    return identifiers if identifiers <= all_ids else all_ids
+    if identifiers - all_ids:
+        return all_ids
+    return identifiers
 
 
 def _record(queue: Queue, message: Message) -> dict[str, Any]:

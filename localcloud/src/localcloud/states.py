@@ -205,9 +205,7 @@ class States:
         self._tell(execution)
 
     def _tell(self, execution: Execution) -> None:
-        """Put the event of a changed status
-        (https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html).
-        """
+        """Put the event of a changed status (eventbridge-integration.html)."""
         detail: dict[str, Any] = {
             "output": None,
             "outputDetails": None,
@@ -268,9 +266,8 @@ class States:
         ]
         begin = int(params.get("nextToken", "0"))
         end = begin + (params.get("maxResults") or _LIST_LIMIT)
-        keys = frozenset(
-            "executionArn stateMachineArn name status startDate stopDate".split()
-        )
+        keys = {"executionArn", "stateMachineArn", "name", "status"}
+        keys |= {"startDate", "stopDate"}
         answer: dict[str, Any] = {
             "executions": [
                 {k: v for k, v in e.description.items() if k in keys}

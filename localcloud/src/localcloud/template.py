@@ -32,7 +32,7 @@ _PLACEHOLDER = re.compile(r"\$\{(!?)([^}]+)\}")
 _NO_VALUE = object()
 
 
-class InvalidTemplate(Exception):  # noqa: N818  reads as a sentence
+class InvalidTemplate(Exception):
     """A template that AWS would not deploy, or that would not work once deployed."""
 
 
@@ -58,9 +58,7 @@ def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 
 _Loader.add_multi_constructor("!", _tagged)
 # CloudFormation keeps dates such as the policy version 2012-10-17 as text.
-_Loader.add_constructor(
-    "tag:yaml.org,2002:timestamp", lambda _, node: str(node.value)
-)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.value))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -114,47 +112,71 @@ class Resolver:
             return value
         if len(value) == 1:
             key, argument = next(iter(value.items()))
-            if key in {"Ref", "Condition"} or str(key).startswith("Fn::"):
-                # In a policy, Condition is a mapping and means something else.
-                if not (key == "Condition" and isinstance(argument, dict)):
-                    return self._intrinsic(key, argument)
+            # In a policy, Condition is a mapping and means something else.
+            named = key == "Condition" and isinstance(argument, str)
+            if named or key == "Ref" or str(key).startswith("Fn::"):
+                return self._intrinsic(key, argument)
         items_by_key = {key: self.resolve(item) for key, item in value.items()}
         return {k: v for k, v in items_by_key.items() if v is not _NO_VALUE}
 
-    def _intrinsic(self, key: str, argument: Any) -> Any:  # noqa: PLR0911  a table
-        match key, argument:
-            case "Ref", str(name):
-                return self._ref(name)
-            case "Condition", str(name):
-                return self.condition(name)
-            case "Fn::GetAtt", [str(name), str(attribute)]:
-                return self._reference(name, attribute)
-            case "Fn::Sub", str(text):
-                return self._substitute(text, {})
-            case "Fn::Sub", [str(text), dict(values)]:
-                return self._substitute(text, self.resolve(values))
-            case "Fn::Join", [str(separator), items]:
-                return separator.join(str(item) for item in self.resolve(items))
-            case "Fn::Split", [str(separator), text]:
-                return str(self.resolve(text)).split(separator)
-            case "Fn::Select", [index, items]:
-                return self.resolve(items)[int(self.resolve(index))]
-            case "Fn::If", [str(name), yes, no]:
-                return self.resolve(yes if self.condition(name) else no)
-            case "Fn::Equals", [left, right]:
-                return bool(self.resolve(left) == self.resolve(right))
-            case "Fn::Not", [inner]:
-                return not self.resolve(inner)
-            case "Fn::And", list(inner):
-                return all(self.resolve(item) for item in inner)
-            case "Fn::Or", list(inner):
-                return any(self.resolve(item) for item in inner)
-            case "Fn::FindInMap", [name, top, second]:
-                found = self._mappings
-                for step in (name, top, second):
-                    found = found[self.resolve(step)]
-                return found
-        raise NotModelled(f"intrinsic function {key} of {argument!r}")
+    def _intrinsic(self, key: str, argument: Any) -> Any:
+        function = {
+            "Ref": self._ref,
+            "Condition": self.condition,
+            "Fn::GetAtt": self._attribute,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::Split": self._split,
+            "Fn::Select": self._select,
+            "Fn::If": self._if,
+            "Fn::Equals": self._equals,
+            "Fn::Not": lambda inner: not self._all(inner),
+            "Fn::And": self._all,
+            "Fn::Or": lambda inner: any(self.resolve(inner)),
+            "Fn::FindInMap": self._find,
+        }.get(key)
+        if function is None:
+            raise NotModelled(f"intrinsic function {key} of {argument!r}")
+        return function(argument)
+
+    def _all(self, conditions: Any) -> bool:
+        return all(self.resolve(conditions))
+
+    def _attribute(self, argument: Any) -> Any:
+        resource, attribute = argument
+        return self._reference(resource, attribute)
+
+    def _sub(self, argument: Any) -> str:
+        if isinstance(argument, str):
+            return self._substitute(argument, {})
+        text, values = argument
+        return self._substitute(text, self.resolve(values))
+
+    def _join(self, argument: Any) -> str:
+        separator, items = argument
+        return str(separator).join(str(item) for item in self.resolve(items))
+
+    def _split(self, argument: Any) -> list[str]:
+        separator, text = argument
+        return str(self.resolve(text)).split(separator)
+
+    def _select(self, argument: Any) -> Any:
+        index, items = argument
+        return self.resolve(items)[int(self.resolve(index))]
+
+    def _if(self, argument: Any) -> Any:
+        name, then, otherwise = argument
+        return self.resolve(then if self.condition(name) else otherwise)
+
+    def _equals(self, argument: Any) -> bool:
+        left, right = argument
+        return bool(self.resolve(left) == self.resolve(right))
+
+    def _find(self, argument: Any) -> Any:
+        found: Any = self._mappings
+        for key in argument:
+            found = found[self.resolve(key)]
+        return found
 
     def _ref(self, name: str) -> Any:
         if name in self._values:

@@ -1,15 +1,16 @@
 """Builds the compute half of a local cloud in virtual time, for its own tests."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache, wraps
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 from localcloud.api import ACCOUNT, REGION, Router
-from localcloud.clock import Clock
+from localcloud.clock import Clock, run_virtual
 from localcloud.compute import Compute
 from localcloud.delays import Delays, OpenQuestions
 from localcloud.fixture import ServiceSpec, System, create_system
@@ -34,14 +35,24 @@ class Recorder:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def put(self, event: dict[str, Any]) -> None:
+        """Keep an event."""
         self.events.append(event)
 
     def details(self, detail_type: str) -> list[dict[str, Any]]:
+        """Return the details of all events of a type, in order."""
         return [e["detail"] for e in self.events if e["detail-type"] == detail_type]
+
+
+@cache
+def client(service: Any) -> Any:
+    """Return a boto3 client; making one is slow."""
+    return boto3.client(service, region_name=REGION)
 
 
 @dataclass
 class Cloud:
+    """The parts that tests reach for, and what they do most."""
+
     clock: Clock
     router: Router
     events: Recorder
@@ -50,24 +61,24 @@ class Cloud:
     traffic: SimulatedTraffic
     compute: Compute
 
-    def client(self, name: Any) -> Any:
-        return boto3.client(name, region_name=REGION)
-
     def system(self, specs: Sequence[ServiceSpec] = (SHOP,)) -> System:
+        """Make a system."""
         return create_system(self.compute.network, self.compute.monitor, specs)
 
     def describe(self, slot: str) -> dict[str, Any]:
-        answer = self.client("ecs").describe_services(cluster="demo", services=[slot])
+        """Return an ECS service as DescribeServices gives it."""
+        answer = client("ecs").describe_services(cluster="demo", services=[slot])
         return answer["services"][0]
 
     def deployment(self, slot: str) -> dict[str, Any]:
+        """Return an ECS service's primary deployment."""
         return self.describe(slot)["deployments"][0]
 
     def register(self, service: str, image: dict[str, Any], tag: str = "v1") -> str:
         """Push an image and register its task definition; return the latter's ARN."""
         repository = f"demo/{service}"
         digest = self.compute.images.push(repository, tag, image)
-        ecs = self.client("ecs")
+        ecs = client("ecs")
         known = ecs.describe_task_definition(taskDefinition=f"demo-{service}")
         settings = {
             k: known["taskDefinition"][k]
@@ -95,8 +106,9 @@ class Cloud:
         count: int,
         tag: str = "v1",
     ) -> str:
+        """Push an image and run it in a slot; return its revision."""
         revision = self.register(service, image, tag)
-        self.client("ecs").update_service(
+        client("ecs").update_service(
             cluster="demo",
             service=f"{service}-{slot}",
             taskDefinition=revision,
@@ -104,8 +116,22 @@ class Cloud:
         )
         return revision
 
+    def scale(self, slot: str, count: int) -> None:
+        """Set a slot's desired count and nothing else."""
+        client("ecs").update_service(cluster="demo", service=slot, desiredCount=count)
+
+    async def settled(self, slot: str, count: int) -> None:
+        """Wait until the slot's deployment is complete at a count."""
+        async with self.clock.timeout(600):
+            while not (
+                (now := self.deployment(slot))["rolloutState"] == "COMPLETED"
+                and now["runningCount"] == now["desiredCount"] == count
+            ):
+                await self.clock.sleep(1)
+
     def tasks(self, slot: str, status: str = "RUNNING") -> list[dict[str, Any]]:
-        ecs = self.client("ecs")
+        """Return a slot's tasks by desired status."""
+        ecs = client("ecs")
         arns = ecs.list_tasks(cluster="demo", serviceName=slot, desiredStatus=status)[
             "taskArns"
         ]
@@ -120,7 +146,7 @@ class Cloud:
             {"TargetGroupArn": binding.target_group_arns[slot], "Weight": weight}
             for slot, weight in zip(binding.target_group_arns, (a, b), strict=True)
         ]
-        self.client("elbv2").modify_rule(
+        client("elbv2").modify_rule(
             RuleArn=binding.rule_arn,
             Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
         )
@@ -150,3 +176,15 @@ async def compute_cloud(
             finally:
                 traffic.close()
                 await compute.close()
+
+
+def virtual(
+    test: Callable[..., Coroutine[Any, Any, None]],
+) -> Callable[..., None]:
+    """Run an asynchronous test in virtual time."""
+
+    @wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        run_virtual(test(*arguments, **named))
+
+    return run

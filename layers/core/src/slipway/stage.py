@@ -1,7 +1,5 @@
 """What all stages of a rollout share: their request, their parsing, their logging."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -53,7 +51,7 @@ class StageRequest:
     def given_cause(self) -> Cause:
         """The cause, of the stage that comes first."""
         if self.cause is None:
-            raise InvalidRecord(f"rollout {self.rollout_id} was asked for without cause")
+            raise InvalidRecord(f"rollout {self.rollout_id} has no cause")
         return self.cause
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from slipway.domain.capacity import base_tasks
 from slipway.domain.restore import Situation
+from slipway.domain.rollout import Sides
 from slipway.domain.service import Service, Slot
 from slipway.domain.traffic import Weights, least_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from slipway.domain.rollout import Sides
     from slipway.wiring import App
 
 
@@ -39,6 +39,16 @@ def weights_now(service: Service, app: App) -> list[Weights]:
         for binding in service.bindings
         for shares in app.load_balancing.weights(binding)
     ]
+
+
+def sides_now(service: Service, app: App) -> Sides:
+    """Return which slot serves and which is free, and what all the traffic needs."""
+    state = app.journal.state(service.name)
+    if state is None:
+        return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
+    name = service.slots[state.primary]
+    base = base_tasks(app.ecs.observe(name)[name].desired, service.min_tasks)
+    return Sides(state.primary, state.primary.other, base)
 
 
 def base_now(service: Service, sides: Sides, app: App) -> int:

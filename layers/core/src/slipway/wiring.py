@@ -87,7 +87,5 @@ def _wire(settings: Settings) -> App:
         load_balancing=LoadBalancing(client("elbv2")),
         measurements=Measurements(client("cloudwatch")),
         events=Events(client("events"), settings.environment),
-        rollouts=Workflows(
-            client("stepfunctions"), settings.rollout_state_machine_arn
-        ),
+        rollouts=Workflows(client("stepfunctions"), settings.rollout_state_machine_arn),
     )

@@ -24,22 +24,28 @@ _MACHINE_FIELDS = frozenset(
     {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States", "Version"}
 )
 _COMMON = frozenset({"Type", "Comment"})
+_LEAVING = frozenset({"Output", "Assign", "Next", "End"})
 _FIELDS: Mapping[str, frozenset[str]] = {
-    "Task": frozenset(
-        "Resource Arguments Output Assign Retry Catch TimeoutSeconds Next End".split()
-    ),
-    "Choice": frozenset("Choices Default Output Assign".split()),
-    "Wait": frozenset("Seconds Timestamp Output Assign Next End".split()),
-    "Pass": frozenset("Output Assign Next End".split()),
+    "Task": _LEAVING | {"Resource", "Arguments", "Retry", "Catch", "TimeoutSeconds"},
+    "Choice": frozenset({"Choices", "Default", "Output", "Assign"}),
+    "Wait": _LEAVING | {"Seconds", "Timestamp"},
+    "Pass": _LEAVING,
     "Succeed": frozenset({"Output"}),
     "Fail": frozenset({"Error", "Cause"}),
 }
-_RULE_FIELDS = frozenset("Condition Next Output Assign Comment".split())
+_RULE_FIELDS = frozenset({"Condition", "Next", "Output", "Assign", "Comment"})
 _RETRY_FIELDS = frozenset(
-    "ErrorEquals IntervalSeconds MaxAttempts BackoffRate MaxDelaySeconds "
-    "JitterStrategy Comment".split()
+    {
+        "ErrorEquals",
+        "IntervalSeconds",
+        "MaxAttempts",
+        "BackoffRate",
+        "MaxDelaySeconds",
+        "JitterStrategy",
+        "Comment",
+    }
 )
-_CATCH_FIELDS = frozenset("ErrorEquals Next Assign Output Comment".split())
+_CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
 _ARGUMENTS: Mapping[str, frozenset[str]] = {
     LAMBDA_INVOKE: frozenset({"FunctionName", "Payload"}),
     START_EXECUTION: frozenset({"StateMachineArn", "Input", "Name"}),
@@ -48,7 +54,7 @@ _NAME_LIMIT = 80
 """Characters of a state's or variable's name."""
 
 
-class InvalidDefinition(Exception):  # noqa: N818  reads as a sentence
+class InvalidDefinition(Exception):
     """A definition that this interpreter, or Step Functions, would not take."""
 
     def __init__(self, source: str, findings: list[str]) -> None:
@@ -251,25 +257,32 @@ def _task(raw: Mapping[str, Any]) -> Iterator[str]:
     for finding in _unknown(arguments, _ARGUMENTS[resource]):
         yield f"Arguments: {finding}"
     for entry in raw.get("Retry", ()):
-        yield from (f"Retry: {f}" for f in _unknown(entry, _RETRY_FIELDS))
-        yield from (f"Retry: {f}" for f in _error_equals(entry))
-        if entry.get("JitterStrategy", "NONE") not in {"FULL", "NONE"}:
-            yield "Retry: JitterStrategy must be FULL or NONE"
-        if entry.get("BackoffRate", 1) < 1:
-            yield "Retry: BackoffRate must be 1 or more"
-        if entry.get("IntervalSeconds", 1) < 1:
-            yield "Retry: IntervalSeconds must be 1 or more"
+        yield from (f"Retry: {finding}" for finding in _retry(entry))
     for entry in raw.get("Catch", ()):
-        yield from (f"Catch: {f}" for f in _unknown(entry, _CATCH_FIELDS))
-        yield from (f"Catch: {f}" for f in _error_equals(entry))
-        yield from (f"Catch: {f}" for f in _assign_findings(entry))
-        if "Next" not in entry:
-            yield "Catch: needs Next"
+        yield from (f"Catch: {finding}" for finding in _catch(entry))
     for field in ("Retry", "Catch"):
-        entries = raw.get(field, ())
-        for entry in entries[:-1]:
-            if "States.ALL" in entry.get("ErrorEquals", ()):
-                yield f"{field}: States.ALL must be in the last entry"
+        if any(
+            "States.ALL" in e.get("ErrorEquals", ()) for e in raw.get(field, ())[:-1]
+        ):
+            yield f"{field}: States.ALL must be in the last entry"
+
+
+def _retry(entry: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unknown(entry, _RETRY_FIELDS)
+    yield from _error_equals(entry)
+    if entry.get("JitterStrategy", "NONE") not in {"FULL", "NONE"}:
+        yield "JitterStrategy must be FULL or NONE"
+    for field in ("BackoffRate", "IntervalSeconds"):
+        if entry.get(field, 1) < 1:
+            yield f"{field} must be 1 or more"
+
+
+def _catch(entry: Mapping[str, Any]) -> Iterator[str]:
+    yield from _unknown(entry, _CATCH_FIELDS)
+    yield from _error_equals(entry)
+    yield from _assign_findings(entry)
+    if "Next" not in entry:
+        yield "needs Next"
 
 
 def _error_equals(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -359,29 +372,29 @@ def _graph(definition: Definition) -> Iterator[str]:
 
 def _variables(definition: Definition) -> Iterator[str]:
     """Find variables that no way to a state has assigned."""
+    for name, known in _assignable(definition).items():
+        reported: set[str] = set()
+        for place, value, _ in _places(definition.states[name].fields):
+            used = {v for e in expressions_in(value) for v in names(e).variables}
+            for variable in sorted(used - known - reported - {"states"}):
+                reported.add(variable)
+                yield (
+                    f"state {name}: {place}: no way here assigns the variable "
+                    f"${variable}"
+                )
+
+
+def _assignable(definition: Definition) -> dict[str, frozenset[str]]:
+    """Return which variables some way to each state has assigned."""
     known: dict[str, frozenset[str]] = {definition.start_at: frozenset()}
     waiting = [definition.start_at]
     while waiting:
-        state = definition.states.get(waiting.pop())
-        if state is None:
-            continue
+        state = definition.states[waiting.pop()]
         for way in state.ways:
-            if way.next is None:
+            if way.next is None or way.next not in definition.states:
                 continue
             after = known[state.name] | set(way.assign)
             if way.next not in known or not after <= known[way.next]:
                 known[way.next] = known.get(way.next, frozenset()) | after
                 waiting.append(way.next)
-    for name, state in definition.states.items():
-        if name not in known:
-            continue
-        used: set[str] = set()
-        for place, value, _ in _places(state.fields):
-            for expression in expressions_in(value):
-                for variable in names(expression).variables - {"states"}:
-                    if variable not in known[name] and variable not in used:
-                        used.add(variable)
-                        yield (
-                            f"state {name}: {place}: no way here assigns the "
-                            f"variable ${variable}"
-                        )
+    return known

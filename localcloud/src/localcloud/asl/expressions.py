@@ -36,7 +36,7 @@ _ALGORITHMS = {
 }
 
 
-class InvalidExpression(Exception):  # noqa: N818  reads as a sentence
+class InvalidExpression(Exception):
     """An expression that JSONata cannot read."""
 
 
@@ -50,9 +50,7 @@ class Moment:
 
 def is_expression(value: object) -> bool:
     """Say whether a value is an expression and not a literal."""
-    return (
-        isinstance(value, str) and value.startswith(_OPEN) and value.endswith(_CLOSE)
-    )
+    return isinstance(value, str) and value.startswith(_OPEN) and value.endswith(_CLOSE)
 
 
 def expressions_in(value: object) -> Iterator[str]:

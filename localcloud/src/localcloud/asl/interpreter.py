@@ -4,7 +4,6 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html and
 https://states-language.net; times are modelled seconds.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -319,4 +318,3 @@ def _check_size(value: Any) -> None:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-

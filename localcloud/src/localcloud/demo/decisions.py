@@ -47,6 +47,5 @@ class Decisions:
                 yield Decision(mark.at, rollout.service.name, mark.name, mark.reason)
         if entry.outcome is not None:
             self._closed.add(rollout.id)
-            yield Decision(
-                now, rollout.service.name, entry.outcome, entry.reason or ""
-            )
+            name = f"recorded as {entry.outcome}"
+            yield Decision(now, rollout.service.name, name, entry.reason or "")

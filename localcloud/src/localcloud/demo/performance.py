@@ -149,7 +149,11 @@ class Performance:
             self._runtime,
             lambda _: self._plane,
             template=settings.repository / "template.yaml",
-            parameters={"EnvironmentName": ENVIRONMENT, "ClusterName": ENVIRONMENT},
+            parameters=lambda network: {
+                "EnvironmentName": ENVIRONMENT,
+                "ClusterName": ENVIRONMENT,
+                "SubnetIds": ",".join(s.subnet_id for s in network.subnets),
+            },
             delays=self._delays,
         )
         stack.push_async_callback(self._cloud.close)

@@ -56,7 +56,7 @@ class Observed:
 def first_releases(services: Sequence[str]) -> Scene:
     """Return the scene in which every service gets its first release."""
     return Scene(
-        name="first release of each service",
+        name="first releases",
         story="four services, nothing serves yet: all traffic goes over once healthy",
         pushes=tuple(push(service, "v1") for service in services),
         expected=Outcome.PROMOTED,
@@ -71,13 +71,13 @@ def push(service: str, tag: str, **manners: Any) -> Push:
 
 UNDER_LOAD = (
     Scene(
-        name="a good release",
+        name="good release",
         story="productcatalogservice v2 goes 10, 50, 100 % and is promoted",
         pushes=(push("productcatalogservice", "v2"),),
         expected=Outcome.PROMOTED,
     ),
     Scene(
-        name="a release that fails 20 % of its requests",
+        name="release failing 20 %",
         story="productcatalogservice v3 answers every fifth request with an error",
         pushes=(push("productcatalogservice", "v3", fail_every=FAIL_EVERY),),
         expected=Outcome.ROLLED_BACK,
@@ -85,14 +85,14 @@ UNDER_LOAD = (
         failure_rate=1 / FAIL_EVERY,
     ),
     Scene(
-        name="a release that hangs",
+        name="release that hangs",
         story="cartservice v2 passes its health checks and answers no request",
         pushes=(push("cartservice", "v2", hang=True),),
         expected=Outcome.ROLLED_BACK,
         bad=True,
     ),
     Scene(
-        name="a release that crashes at start",
+        name="release crashing at start",
         story="currencyservice v2 ends before it listens: it must never get traffic",
         pushes=(push("currencyservice", "v2", crash_at_start=True),),
         expected=Outcome.ROLLED_BACK,

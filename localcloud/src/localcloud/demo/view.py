@@ -1,11 +1,12 @@
 """The demonstration on a terminal: live, or line by line where there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
@@ -187,10 +188,9 @@ def _verdict(report: SceneReport) -> Text:
 
 def summary(report: Report) -> RenderableType:
     """Return what a person reads when all is over."""
-    table = Table(title="What happened", title_justify="left", expand=False)
-    table.add_column("scene")
-    table.add_column("expected")
-    table.add_column("outcome")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("scene", "outcome"):
+        table.add_column(name, no_wrap=True)
     for name in ("modelled time", "requests", "failed", "allowed"):
         table.add_column(name, justify="right")
     table.add_column("")
@@ -198,7 +198,6 @@ def summary(report: Report) -> RenderableType:
         limit = scene.receipt.get("bound")
         table.add_row(
             scene.name,
-            scene.expected,
             scene.outcome,
             _minutes(scene.seconds * report.clock_factor),
             str(scene.sent),
@@ -206,28 +205,36 @@ def summary(report: Report) -> RenderableType:
             f"{limit['requests']:.1f}" if limit else "",
             Text("ok", "green") if scene.ok else Text("NOT OK", "bold red"),
         )
-    lines = [
-        Text(f"  {complaint}", "red")
-        for complaint in (
-            *report.complaints,
-            *(f"{s.name}: {each}" for s in report.scenes for each in s.complaints),
-        )
-    ]
-    reasons = [
-        Text.assemble(("  " + scene.name + ": ", "dim"), reason)
-        for scene in report.scenes
-        for reason in scene.receipt.get("reasons", {}).values()
-    ]
-    others = report.failed_not_by_bad_release
-    traffic = Text(
-        f"{report.sent} requests sent, {report.failed} failed; "
-        f"{others} of these were not the fault of a bad release."
+    return Group(
+        table,
+        *_reasons(report),
+        Text(),
+        Text(
+            f"{report.sent} requests sent, {report.failed} failed; "
+            f"{report.failed_not_by_bad_release} of these were not the fault of a bad "
+            "release."
+        ),
+        Text.assemble(
+            ("All is well. ", "bold green")
+            if report.ok
+            else ("Not all is well. ", "bold red"),
+            f"{report.seconds:.0f} s real; one of them is "
+            f"{report.clock_factor:g} s of modelled time.",
+        ),
     )
-    end = Text.assemble(
-        ("All is well. " if report.ok else "Not all is well. ", "bold"),
-        f"{report.seconds:.0f} s real, clock factor {report.clock_factor:g}.",
-    )
-    return Group(table, *reasons, traffic, *lines, end)
+
+
+def _reasons(report: Report) -> Iterator[Text]:
+    """Yield why each rollout that was no first one ended so, and all complaints."""
+    for scene in report.scenes:
+        reasons = scene.receipt.get("reasons", {})
+        if len(reasons) == 1:
+            (reason,) = reasons.values()
+            yield Text.assemble((f"{scene.name}: ", "bold"), reason)
+        for complaint in scene.complaints:
+            yield Text(f"{scene.name}: {complaint}", "red")
+    for complaint in report.complaints:
+        yield Text(complaint, "red")
 
 
 def _minutes(seconds: float) -> str:

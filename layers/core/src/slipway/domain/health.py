@@ -44,7 +44,7 @@ class HealthLook:
     reason: str
 
 
-def look(  # noqa: PLR0911  each return is one reason
+def look(
     slot: SlotView,
     *,
     revision: str,

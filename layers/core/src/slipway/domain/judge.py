@@ -59,14 +59,14 @@ class Window:
     end: datetime
 
     @property
-    def seconds(self) -> float:
-        """The length, at least 0."""
-        return max(0.0, (self.end - self.start).total_seconds())
+    def empty(self) -> bool:
+        """Whether there is nothing to judge yet."""
+        return self.end <= self.start
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was measured over a window; None where a query failed."""
+    """What both sides answered over the same settled minutes."""
 
     candidate: Traffic
     primary: Traffic
@@ -81,25 +81,39 @@ class Judgement:
 
 
 def window(policy: JudgePolicy, shifted_at: datetime, now: datetime) -> Window:
-    """Return the minutes after a shift that are warm and settled by `now`."""
+    """Return the minutes after a shift that are warm and settled by `now`.
+
+    Without a warm-up the minute of the shift itself counts: what the candidate failed
+    in it, it failed.
+    """
     warm = shifted_at + timedelta(seconds=policy.warmup_seconds)
-    start = _minute(warm + MINUTE - timedelta(microseconds=1))
-    end = _minute(now - timedelta(seconds=policy.metric_lateness_seconds))
-    return Window(start, end)
+    start = warm.replace(second=0, microsecond=0)
+    if policy.warmup_seconds and start < warm:
+        start += MINUTE
+    settled = now - timedelta(seconds=policy.metric_lateness_seconds)
+    return Window(start, settled.replace(second=0, microsecond=0))
+
+
+def bake_left(
+    policy: JudgePolicy, step: Step, shifted_at: datetime, window: Window
+) -> timedelta:
+    """Return how much of a step's bake has not settled yet; 0 or less where all has."""
+    bake = timedelta(seconds=policy.warmup_seconds + step.bake_seconds)
+    return shifted_at + bake - window.end
 
 
 def judge(  # noqa: PLR0911  each return is one reason
     policy: JudgePolicy,
     step: Step,
     *,
-    window: Window,
+    bake_left: timedelta,
     evidence: Evidence | None,
     healthy: int,
     needed: int,
     findings: Sequence[Finding],
     max_task_failures: int,
 ) -> Judgement:
-    """Judge a candidate that carries `step`'s weight.
+    """Judge a candidate that carries its step's weight.
 
     A task that ended badly, or health below what the weight needs, fails it at once.
     A failure rate counts as soon as there are samples enough. To pass, the whole bake
@@ -112,9 +126,9 @@ def judge(  # noqa: PLR0911  each return is one reason
             Verdict.FAIL,
             f"the candidate has {healthy} healthy targets; its weight needs {needed}",
         )
-    baked = window.seconds >= step.bake_seconds
     if step.bake_seconds == 0:
         return Judgement(Verdict.PASS, "this step has no bake")
+    baked = bake_left <= timedelta(0)
     if evidence is None:
         return Judgement(
             Verdict.INCONCLUSIVE if baked else Verdict.BAKING,
@@ -141,10 +155,14 @@ def judge(  # noqa: PLR0911  each return is one reason
             )
     if baked:
         return Judgement(Verdict.PASS, facts)
-    return Judgement(
-        Verdict.BAKING, f"{window.seconds:.0f} of {step.bake_seconds} s; {facts}"
-    )
+    return Judgement(Verdict.BAKING, f"{bake_left.total_seconds():.0f} s left; {facts}")
 
 
-def _minute(at: datetime) -> datetime:
-    return at.replace(second=0, microsecond=0)
+def hold(
+    judgement: Judgement, held_since: datetime | None, now: datetime, patience: int
+) -> Judgement:
+    """Hold an inconclusive step for up to `patience` seconds; then it has failed."""
+    if held_since is not None and now - held_since > timedelta(seconds=patience):
+        reason = f"unproven for {patience} s: {judgement.reason}"
+        return Judgement(Verdict.FAIL, reason)
+    return judgement

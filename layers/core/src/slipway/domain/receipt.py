@@ -42,9 +42,7 @@ def receipt(rollout: Rollout, marks: Sequence[Mark]) -> Receipt:
 
     return Receipt(
         pushed_at=rollout.cause.pushed_at,
-        begun_seconds=(
-            rollout.created_at - rollout.cause.pushed_at
-        ).total_seconds(),
+        begun_seconds=(rollout.created_at - rollout.cause.pushed_at).total_seconds(),
         launched_seconds=since_push(LAUNCHED),
         first_healthy_seconds=since_push(FIRST_HEALTHY),
         first_traffic_seconds=since_push(FIRST_TRAFFIC),

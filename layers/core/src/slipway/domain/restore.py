@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from slipway.domain.service import WEIGHTS_SETTLE_SECONDS, Slot
+from slipway.domain.service import ALL_TRAFFIC, WEIGHTS_SETTLE_SECONDS, Slot
 from slipway.domain.traffic import Weights
 
 
@@ -47,7 +47,7 @@ class Situation:
     themselves."""
 
 
-def next_move(  # noqa: PLR0911  each return is one reason
+def next_move(
     situation: Situation,
     *,
     primary: Slot | None,
@@ -73,15 +73,14 @@ def next_move(  # noqa: PLR0911  each return is one reason
     else:
         desired = situation.desired[primary]
         if desired < base:
-            return move(
-                Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks"
-            )
-        if situation.weights.get(primary, 0) < 100:
+            return move(Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks")
+        if situation.weights.get(primary, 0) < ALL_TRAFFIC:
             overdue = since_begin > timedelta(seconds=timeout_seconds)
             return move(*_towards(situation, primary, base, overdue=overdue))
     if situation.desired[candidate] == 0:
         return move(Move.DONE, "the primary alone serves, at full capacity")
-    if since_shift is not None and since_shift < timedelta(seconds=WEIGHTS_SETTLE_SECONDS):
+    settle = timedelta(seconds=WEIGHTS_SETTLE_SECONDS)
+    if since_shift is not None and since_shift < settle:
         return move(Move.AWAIT_WEIGHTS, "load balancers may still act on old weights")
     return move(Move.REMOVE_CANDIDATE, f"slot {candidate} carries no traffic")
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from slipway.domain.release import Cause, Release
-from slipway.domain.service import Service, Slot, Step
+from slipway.domain.service import ALL_TRAFFIC, Service, Slot, Step
 
 
 class Outcome(StrEnum):
@@ -54,10 +54,10 @@ class Rollout:
     def steps(self) -> tuple[Step, ...]:
         """The plan. A first release has no old one to keep, so all comes at once."""
         if self.known_sides.primary is None:
-            return (Step(weight_percent=100, bake_seconds=0),)
+            return (Step(weight_percent=ALL_TRAFFIC, bake_seconds=0),)
         steps = self.service.rollout.steps
-        if not steps or steps[-1].weight_percent != 100:
-            return (*steps, Step(weight_percent=100, bake_seconds=0))
+        if not steps or steps[-1].weight_percent != ALL_TRAFFIC:
+            return (*steps, Step(weight_percent=ALL_TRAFFIC, bake_seconds=0))
         return steps
 
 

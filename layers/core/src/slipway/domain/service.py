@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-
 WEIGHTS_SETTLE_SECONDS = 30
 """How long after a write some load balancer node may still act on the old weights. AWS
 gives no figure; changes were seen to take seconds, so this errs on the long side."""
+
+ALL_TRAFFIC = 100
+"""Weights are percentages."""
 
 
 class Slot(StrEnum):
@@ -77,7 +79,8 @@ class JudgePolicy:
     max_increase_percent: float = 0.5
     min_requests: int = 50
     warmup_seconds: int = 30
-    """Time after a shift that is not judged: weights spread, caches fill."""
+    """Time after a shift that is not judged, for caches to fill. 0 catches a bad
+    release a minute sooner, and cold starts with it."""
     metric_lateness_seconds: int = 120
     """A minute younger than this is not complete in CloudWatch."""
 
@@ -103,7 +106,9 @@ class RolloutPolicy:
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be carried out."""
         shares = [step.weight_percent for step in self.steps]
-        if shares != sorted(set(shares)) or not all(1 <= s <= 100 for s in shares):
+        if shares != sorted(set(shares)) or not all(
+            1 <= s <= ALL_TRAFFIC for s in shares
+        ):
             raise ValueError(f"steps must rise from 1 to 100 %, not {shares}")
         if self.retire_delay_seconds < WEIGHTS_SETTLE_SECONDS:
             raise ValueError(
@@ -148,5 +153,5 @@ class Service:
         return fnmatchcase(tag, self.tag_pattern)
 
     def slot_of(self, ecs_service: str) -> Slot | None:
-        """The slot that an ECS service's name stands for."""
+        """Return the slot that an ECS service's name stands for."""
         return next((s for s, name in self.slots.items() if name == ecs_service), None)

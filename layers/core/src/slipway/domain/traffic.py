@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.domain.capacity import tasks_for
-from slipway.domain.service import Slot
+from slipway.domain.service import ALL_TRAFFIC, Slot
 
 Weights = Mapping[Slot, int]
 """Each slot's share in percent; the two add up to 100."""
@@ -20,7 +20,7 @@ class Permission:
 
 def weights(slot: Slot, weight_percent: int) -> Weights:
     """Return the weights that give `slot` its share and the other slot the rest."""
-    return {slot: weight_percent, slot.other: 100 - weight_percent}
+    return {slot: weight_percent, slot.other: ALL_TRAFFIC - weight_percent}
 
 
 def least_weights(rules: Sequence[Weights]) -> dict[Slot, int]:
@@ -36,7 +36,11 @@ def most_carried(rules: Sequence[Weights], slot: Slot) -> int:
 
 
 def may_carry(
-    wanted: Weights, healthy: Mapping[Slot, Sequence[int]], *, current: Weights, base: int
+    wanted: Weights,
+    healthy: Mapping[Slot, Sequence[int]],
+    *,
+    current: Weights,
+    base: int,
 ) -> Permission:
     """Hold invariant 1: no weight rises without the healthy targets to carry it.
 

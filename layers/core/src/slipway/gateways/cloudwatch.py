@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
-from slipway.domain.judge import Traffic, Window
+from slipway.domain.judge import Evidence, Traffic, Window
 from slipway.domain.service import Binding, Slot
 from slipway.errors import RetryableError
 from slipway.gateways.failures import translated
@@ -32,15 +32,15 @@ class Measurements:
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
 
-    def traffic(
-        self, bindings: Sequence[Binding], window: Window
-    ) -> dict[Slot, Traffic] | None:
-        """Return what each slot answered over `window`, all bindings together.
+    def evidence(
+        self, bindings: Sequence[Binding], candidate: Slot, window: Window
+    ) -> Evidence | None:
+        """Return what both sides answered over `window`, all bindings together.
 
         None where CloudWatch failed or answered in part: silence is not a zero.
         """
-        if window.seconds == 0:
-            return {slot: Traffic(0, 0) for slot in Slot}
+        if window.empty:
+            return Evidence(Traffic(0, 0), Traffic(0, 0))
         keys = list(product(range(len(bindings)), Slot, (REQUESTS, *SUCCESSES)))
         sums = self._sums(
             [
@@ -56,7 +56,8 @@ class Measurements:
         for number, (_, slot, metric) in enumerate(keys):
             side = requests if metric == REQUESTS else successful
             side[slot] += sums.get(f"m{number}", 0.0)
-        return {slot: Traffic(requests[slot], successful[slot]) for slot in Slot}
+        traffic = {slot: Traffic(requests[slot], successful[slot]) for slot in Slot}
+        return Evidence(traffic[candidate], traffic[candidate.other])
 
     def _sums(
         self, queries: list[MetricDataQueryTypeDef], window: Window

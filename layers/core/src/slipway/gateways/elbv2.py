@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slipway.domain.service import Binding, Slot
-from slipway.domain.traffic import Weights
 from slipway.errors import NotFound, Unavailable
 from slipway.gateways.failures import translated
 
@@ -14,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+
+    from slipway.domain.service import Binding, Slot
+    from slipway.domain.traffic import Weights
 
 ROUTING = ("forward", "fixed-response", "redirect")
 """The action types that end a rule; what stands before them, authentication, stays."""
@@ -68,7 +69,9 @@ class LoadBalancing:
         for rule in pending:
             self._write(binding, rule, weights)
         if pending and _unlike(self._rules(binding), binding, weights):
-            raise Unavailable(f"{binding.rule_arn} does not read back as it was written")
+            raise Unavailable(
+                f"{binding.rule_arn} does not read back as it was written"
+            )
         return bool(pending)
 
     def _rules(self, binding: Binding) -> list[_Rule]:

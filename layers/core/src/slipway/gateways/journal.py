@@ -1,18 +1,18 @@
 """The journal: one DynamoDB table with everything Slipway remembers.
 
-| partition          | sort key                 | what                                  |
-|--------------------|--------------------------|---------------------------------------|
-| SERVICES           | SERVICE#name             | that the service exists               |
-| REPOSITORY#name    | SERVICE#name             | that the service runs its images      |
-| SLOT#ecs-service   | SERVICE#name             | whose slot an ECS service is          |
-| SERVICE#name       | RECORD                   | the service's record                  |
-| SERVICE#name       | STATE                    | the primary slot and its release      |
-| SERVICE#name       | LEASE                    | who may change the service            |
-| SERVICE#name       | WATERMARK#tag            | the newest cause that rolled out      |
-| SERVICE#name       | RELEASE#id               | a release's task definition           |
-| SERVICE#name       | ROLLOUT#id               | a rollout, its outcome and receipt    |
-| SERVICE#name       | MARK#rollout#name        | something a rollout did, once         |
-| SERVICE#name       | FINDING#rollout#task     | a task that ended badly               |
+| partition          | sort key                 | what                                 |
+|--------------------|--------------------------|--------------------------------------|
+| SERVICES           | SERVICE#name             | that the service exists              |
+| REPOSITORY#name    | SERVICE#name             | that the service runs its images     |
+| SLOT#ecs-service   | SERVICE#name             | whose slot an ECS service is         |
+| SERVICE#name       | RECORD                   | the service's record                 |
+| SERVICE#name       | STATE                    | the primary slot and its release     |
+| SERVICE#name       | LEASE                    | who may change the service           |
+| SERVICE#name       | WATERMARK#tag            | the newest cause that rolled out     |
+| SERVICE#name       | RELEASE#id               | a release's task definition          |
+| SERVICE#name       | ROLLOUT#id               | a rollout, its outcome and receipt   |
+| SERVICE#name       | MARK#rollout#name        | something a rollout did, once        |
+| SERVICE#name       | FINDING#rollout#task     | a task that ended badly              |
 
 Values that nobody compares are JSON in `body`; what conditions compare are attributes
 of their own, times among them in whole milliseconds since 1970.
@@ -164,7 +164,9 @@ class Journal:
             try:
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(f"SERVICE#{rollout.service.name}", f"ROLLOUT#{rollout.id}"),
+                    Key=_key(
+                        f"SERVICE#{rollout.service.name}", f"ROLLOUT#{rollout.id}"
+                    ),
                     UpdateExpression="SET body = :body, has_sides = :true",
                     ConditionExpression="attribute_not_exists(has_sides)",
                     ExpressionAttributeValues={

@@ -1,0 +1,51 @@
+"""Restoring, joined: what the domain decides, read from AWS and written to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway import clock
+from slipway.domain.receipt import RESTORE_BEGAN
+from slipway.domain.restore import Move, NextMove, next_move
+from slipway.domain.service import ALL_TRAFFIC
+from slipway.domain.traffic import weights
+from slipway.stage import moments
+from slipway.surroundings import situation
+
+if TYPE_CHECKING:
+    from slipway.domain.rollout import Rollout
+    from slipway.wiring import App
+
+
+def decide(rollout: Rollout, app: App) -> NextMove:
+    """Look at both slots, all rules and what this restore did; choose the next move."""
+    state = app.journal.state(rollout.service.name)
+    primary = state.primary if state else None
+    at, now = moments(rollout, app), clock.now()
+    shifts = [at.get(f"restore-{m}") for m in (Move.GIVE_TRAFFIC, Move.CLOSE_RULE)]
+    shifted_at = next(filter(None, shifts), None)
+    return next_move(
+        situation(rollout.service, app),
+        primary=primary,
+        candidate=primary.other if primary else rollout.known_sides.candidate,
+        base=rollout.known_sides.base_tasks,
+        since_begin=now - at[RESTORE_BEGAN],
+        since_shift=now - shifted_at if shifted_at else None,
+        timeout_seconds=rollout.service.rollout.restore_timeout_seconds,
+    )
+
+
+def make(step: NextMove, rollout: Rollout, app: App) -> None:
+    """Carry out a move that writes; the others write nothing."""
+    service, sides = rollout.service, rollout.known_sides
+    match step.move:
+        case Move.SCALE_UP:
+            assert step.primary is not None
+            app.ecs.scale(service.slots[step.primary], sides.base_tasks)
+        case Move.GIVE_TRAFFIC | Move.CLOSE_RULE:
+            wanted = weights(step.primary, ALL_TRAFFIC) if step.primary else None
+            for binding in service.bindings:
+                app.load_balancing.route(binding, wanted)
+        case Move.REMOVE_CANDIDATE:
+            idle = step.primary.other if step.primary else sides.candidate
+            app.ecs.scale(service.slots[idle], 0)

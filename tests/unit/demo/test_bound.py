@@ -1,0 +1,45 @@
+"""The bound on failed requests is the product that the documentation states."""
+
+import pytest
+from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
+
+from localcloud.delays import Delays
+from localcloud.demo.bound import Bound, bound
+
+POLICY = RolloutPolicy(
+    steps=(Step(10, 180), Step(100, 180)),
+    judge=JudgePolicy(min_requests=30, warmup_seconds=15),
+    look_seconds=15,
+)
+
+
+def of(requests_per_second: float = 4.0) -> Bound:
+    return bound(
+        POLICY,
+        Delays(),
+        failure_rate=0.2,
+        requests_per_second=requests_per_second,
+        restore_seconds=10,
+    )
+
+
+def test_the_time_is_the_sum_of_all_that_must_pass() -> None:
+    # 30 samples at 24 a minute come in two whole minutes, after 15 s of warm-up.
+    assert of().samples_seconds == 15 + 120
+    assert of().seconds == 120 + 60 + 15 + (15 + 120) + 3 + 10
+
+
+def test_the_requests_are_the_share_that_fails_in_that_time() -> None:
+    assert of().requests == pytest.approx(0.1 * 0.2 * 4.0 * 343)
+
+
+def test_fewer_requests_take_longer_to_be_enough() -> None:
+    assert of(1.0).samples_seconds == 15 + 300
+
+
+def test_its_json_shows_every_factor_and_the_bound() -> None:
+    shown = of().as_json()
+
+    assert shown["weight"] == 0.1
+    assert shown["seconds"] == of().seconds
+    assert shown["requests"] == of().requests

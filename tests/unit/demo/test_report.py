@@ -1,0 +1,81 @@
+"""build/demo.json has its shape, and is `ok` only if everything is."""
+
+import json
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from localcloud.demo.report import Report, SceneReport
+from localcloud.demo.view import summary
+
+SCENE = SceneReport(
+    name="a release that fails",
+    expected="rolled-back",
+    outcome="rolled-back",
+    seconds=21.26,
+    sent=1600,
+    failed=20,
+    complaints=(),
+    receipt={"reasons": {"cart": "too many failed"}, "bound": {"requests": 27.4}},
+)
+REPORT = Report(
+    seconds=120.04,
+    clock_factor=20.0,
+    sent=9000,
+    failed=20,
+    failed_not_by_bad_release=0,
+    scenes=(SCENE,),
+    scenes_planned=1,
+)
+
+
+def test_the_file_has_the_shape_it_promises(tmp_path: Path) -> None:
+    REPORT.write(tmp_path / "build/demo.json")
+
+    assert json.loads((tmp_path / "build/demo.json").read_text()) == {
+        "ok": True,
+        "seconds": 120.0,
+        "clock_factor": 20.0,
+        "traffic": {"sent": 9000, "failed": 20, "failed_not_by_bad_release": 0},
+        "scenes": [
+            {
+                "name": "a release that fails",
+                "expected": "rolled-back",
+                "outcome": "rolled-back",
+                "ok": True,
+                "seconds": 21.3,
+                "requests": {"sent": 1600, "failed": 20},
+                "receipt": SCENE.receipt,
+            }
+        ],
+    }
+
+
+def test_a_scene_with_a_complaint_makes_the_whole_not_ok() -> None:
+    bad = replace(SCENE, complaints=("something",))
+
+    assert not replace(REPORT, scenes=(bad,)).ok
+
+
+def test_a_request_lost_by_slipway_makes_the_whole_not_ok() -> None:
+    assert not replace(REPORT, failed_not_by_bad_release=1).ok
+
+
+def test_too_few_requests_make_the_whole_not_ok() -> None:
+    assert not replace(REPORT, sent=4999).ok
+
+
+def test_a_scene_that_was_not_played_makes_the_whole_not_ok() -> None:
+    assert not replace(REPORT, scenes_planned=2).ok
+
+
+def test_the_summary_shows_both_sides_of_the_bound_and_the_reason() -> None:
+    console = Console(file=StringIO(), width=160)
+    console.print(summary(REPORT))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+
+    assert "27.4" in text
+    assert "too many failed" in text
+    assert "9000 requests sent, 20 failed; 0 of these" in text
