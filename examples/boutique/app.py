@@ -21,6 +21,8 @@ What IMAGE says of the release's manners:
     crash_after_seconds: n exits with 1 after so many modelled seconds
 """
 
+# ruff: noqa: INP001  programs that lie side by side, not a package
+
 import asyncio
 import contextlib
 import json
@@ -56,8 +58,10 @@ class Boutique:
         )
         self._served = count(1)
         self._fail_every: int = self.image.get("fail_every") or 0
-        self.busy = 0
         self.stopping = asyncio.Event()
+        self._busy = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._open: set[asyncio.StreamWriter] = set()
 
     async def serve_connection(
@@ -71,7 +75,8 @@ class Boutique:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while not self.stopping.is_set():
                     first, headers = await read_head(reader)
-                    self.busy += 1
+                    self._busy += 1
+                    self._quiet.clear()
                     try:
                         status, body = await self.answer(
                             first.split(" ", 2)[1], headers.get(TRACE_HEADER, "")
@@ -79,7 +84,9 @@ class Boutique:
                         writer.write(self._response(status, body))
                         await writer.drain()
                     finally:
-                        self.busy -= 1
+                        self._busy -= 1
+                        if not self._busy:
+                            self._quiet.set()
         finally:
             self._open.discard(writer)
             writer.close()
@@ -131,8 +138,7 @@ class Boutique:
         sys.stdout.flush()
         await self.stopping.wait()
         server.close()
-        while self.busy:
-            await asyncio.sleep(0.01)
+        await self._quiet.wait()
         for writer in self._open:
             writer.close()
 

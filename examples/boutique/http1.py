@@ -1,4 +1,6 @@
-"""As much HTTP/1.1 as the boutique needs: heads, and GET over kept-alive connections."""
+"""As much HTTP/1.1 as the boutique needs: heads, and GET on kept-alive connections."""
+
+# ruff: noqa: INP001  programs that lie side by side, not a package
 
 import asyncio
 import time

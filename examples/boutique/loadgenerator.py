@@ -7,6 +7,8 @@ when it ends: trace, start (seconds of the Unix epoch), seconds, and status or e
 After SIGTERM it sends no more, waits for what is open, and ends.
 """
 
+# ruff: noqa: INP001  programs that lie side by side, not a package
+
 import asyncio
 import json
 import signal

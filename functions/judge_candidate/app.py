@@ -20,11 +20,12 @@ def run(request: StageRequest, app: App) -> Judgement:
     at, held = moments(rollout, app), f"held-{request.step}"
     shifted_at = at[f"shifted-{request.step}"]
     settled = window(policy.judge, shifted_at, now)
+    evidence = app.measurements.evidence(service.bindings, sides.candidate, settled)
     answer = judge(
         policy.judge,
         step,
         bake_left=bake_left(policy.judge, step, shifted_at, settled),
-        evidence=app.measurements.evidence(service.bindings, sides.candidate, settled),
+        evidence=evidence,
         healthy=least(healthy_now(service, app))[sides.candidate],
         needed=tasks_for(step.weight_percent, sides.base_tasks),
         findings=app.journal.findings(rollout),
@@ -37,7 +38,8 @@ def run(request: StageRequest, app: App) -> Judgement:
             app.events.announce(NEEDS_A_PERSON, facts | {"reason": answer.reason})
             note(app, rollout, held, answer.reason)
     if answer.verdict in (Verdict.PASS, Verdict.FAIL):
-        note(app, rollout, f"judged-{request.step}", answer.reason)
+        counts = evidence.facts if evidence else None
+        note(app, rollout, f"judged-{request.step}", answer.reason, counts)
     return answer
 
 

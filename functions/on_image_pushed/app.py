@@ -7,7 +7,7 @@ from typing import Any
 
 from slipway.domain.pushes import read_push
 from slipway.domain.release import Cause
-from slipway.errors import FinalError, NotFound
+from slipway.errors import FinalError, NotFound, NotMeant
 from slipway.reaction import reaction, reject
 from slipway.stage import PAYLOAD_VERSION
 from slipway.telemetry import logger
@@ -23,7 +23,7 @@ def run(event: dict[str, Any], app: App) -> None:
     cause = Cause(image.repository, image.tag, image.digest, image.pushed_at)
     names = app.journal.services_of_repository(push.repository)
     if not names:
-        raise NotFound(f"no service runs images of {push.repository}")
+        raise NotMeant(f"no service runs images of {push.repository}")
     for name in names:
         try:
             _start(name, cause, app)

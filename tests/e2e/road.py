@@ -18,6 +18,7 @@ from slipway.gateways.journal import Entry, Journal
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REQUESTS_PER_SECOND = 20.0
+LOOK_SECONDS = 15
 GOOD: dict[str, Any] = {"app": "orders", "start_seconds": 8}
 QUICK = RolloutPolicy(
     steps=(Step(10, 120), Step(50, 120), Step(100, 120)),
@@ -59,11 +60,11 @@ class Road:
 
     async def ended(self, digest: str, *, within_seconds: float = 7200) -> Entry:
         """Wait until the rollout of an image has ended; return how."""
-        for _ in range(int(within_seconds)):
+        for _ in range(int(within_seconds / LOOK_SECONDS)):
             for entry in self.journal.rollouts(self.service.name):
                 if entry.rollout.cause.digest == digest and entry.outcome:
                     return entry
-            await self.cloud.clock.sleep(1)
+            await self.cloud.clock.sleep(LOOK_SECONDS)
         raise TimeoutError(f"no rollout of {digest} ended in {within_seconds} s")
 
     async def first_release(self) -> str:

@@ -48,6 +48,7 @@ class _OrderedTimer(TimerHandle):
     """A timer that fires after those of the same time that were set before it."""
 
     __slots__ = ("_order",)
+    _scheduled: bool
 
     def __init__(self, order: int, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -68,6 +69,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     time does not wait for them.
     """
 
+    _scheduled: list[TimerHandle]
+
     def __init__(self) -> None:
         selector = _JumpingSelector()
         selector.skipped = self._skip
@@ -81,15 +84,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual_seconds
 
     @override
-    def call_at(
+    def call_at[*Arguments](
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> TimerHandle:
         """Schedule a callback; asyncio itself leaves the order of ties to chance."""
-        self._check_closed()
         self._timers_set += 1
         timer = _OrderedTimer(self._timers_set, when, callback, args, self, context)
         heapq.heappush(self._scheduled, timer)

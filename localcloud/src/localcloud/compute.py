@@ -29,7 +29,7 @@ class Compute:
     monitor: Monitor
 
     @classmethod
-    def start(  # noqa: PLR0913, PLR0917  a composition root passes its parts
+    def start(  # noqa: PLR0917  a composition root passes its parts
         cls,
         clock: Clock,
         router: Router,

@@ -79,7 +79,7 @@ class _Registered:
 class Elb:
     """Targets of all target groups, and the one that tells the data plane."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  a composition root passes its parts
+    def __init__(  # noqa: PLR0917  a composition root passes its parts
         self,
         clock: Clock,
         router: Router,

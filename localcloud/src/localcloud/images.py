@@ -26,7 +26,7 @@ class EventSink(Protocol):
         """Deliver an event to every rule that matches it."""
 
 
-class ImageMissing(LookupError):  # noqa: N818  says what, as a pull does
+class ImageMissing(LookupError):
     """No image answers to a reference; the message is what a pull would report."""
 
 

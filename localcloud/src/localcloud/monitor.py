@@ -109,7 +109,11 @@ class Monitor:
         actions: list[dict[str, Any]],
         writer: str,
     ) -> None:
-        """Hold invariant 1 where a target group's share of requests rises."""
+        """Hold invariant 1 where a target group's share of requests rises.
+
+        The last resort of invariant 2 is no violation: requests leave a side that has
+        no healthy target for one that has.
+        """
         before = self._weights(binding)
         stored = routing.weights(actions)
         after = {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
@@ -121,7 +125,7 @@ class Monitor:
             healthy = self._elb.healthy(binding.target_group_arns[slot])
             other = self._elb.healthy(binding.target_group_arns[slot.other])
             enough = ceil(share * needed)
-            last_resort = other == 0 and healthy > 0
+            last_resort = before[slot.other] > 0 and other == 0 and healthy > 0
             if healthy < enough and not last_resort:
                 self.violations.append(
                     self._violation(

@@ -1,7 +1,7 @@
 """Subnets, zones and addresses: where tasks are placed.
 
-Subnets are those of moto's default VPC, one a zone, under ids of our own. Tasks get
-loopback addresses, so that in the demo each can be a process that listens on its own.
+Subnets are those of moto's default VPC, one a zone. Tasks get loopback addresses, so
+that in the demo each can be a process that listens on its own.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,10 @@ from moto.ec2.models import ec2_backends
 from localcloud.api import ACCOUNT, REGION
 from localcloud.seams import TaskSpec
 
-SUBNET_IDS = (
-    "subnet-0000000000000000a",
-    "subnet-0000000000000000b",
-    "subnet-0000000000000000c",
-)
-"""One a zone. They are known before there is a cloud: templates take them."""
-
 _RANGES = ("127.0.16.0/22", "127.0.20.0/22", "127.0.24.0/22")
 
 
-class AddressesExhausted(Exception):  # noqa: N818  says what, as AWS does
+class AddressesExhausted(Exception):
     """A subnet has no free address left."""
 
 
@@ -47,8 +40,6 @@ class Network:
             key=lambda subnet: str(subnet.availability_zone),
         )
         self.vpc_id = str(defaults[0].vpc_id)
-        for subnet, subnet_id in zip(defaults, SUBNET_IDS, strict=False):
-            _rename(subnet, subnet_id)
         self.subnets = tuple(
             Subnet(str(d.id), str(d.availability_zone), IPv4Network(addresses))
             for d, addresses in zip(defaults, _RANGES, strict=False)
@@ -90,13 +81,6 @@ class Network:
 def _moto_subnets() -> list[Any]:
     backend = ec2_backends[ACCOUNT][REGION]
     return list(backend.describe_subnets())
-
-
-def _rename(subnet: Any, subnet_id: str) -> None:
-    """Give a stored subnet an id that is known beforehand."""
-    stored = ec2_backends[ACCOUNT][REGION].subnets[subnet.availability_zone]
-    stored[subnet_id] = stored.pop(subnet.id)
-    subnet.id = subnet_id
 
 
 def _endless(addresses: IPv4Network) -> Iterator[str]:

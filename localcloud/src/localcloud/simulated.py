@@ -31,6 +31,8 @@ from localcloud.seams import (
 )
 
 _NAMESPACE = "AWS/ApplicationELB"
+_ROUNDING = 1e-6
+"""Tenths of requests add up to whole ones in spite of binary fractions."""
 
 
 class SimulatedRuntime:
@@ -193,7 +195,7 @@ class SimulatedTraffic:
         self._beat = self._clock.call_later(1.0, self._step)
         for flow in self.flows:
             flow.due += flow.per_second
-            requests = int(flow.due)
+            requests = int(flow.due + _ROUNDING)
             flow.due -= requests
             if requests:
                 self._route(flow, requests)

@@ -48,11 +48,14 @@ def view(
 
 @dataclass
 class Shop:
+    """Envoy, a runtime for its targets, and ways to ask and to look."""
+
     plane: EnvoyDataPlane
     runtime: ProcessTaskRuntime
     folder: Path
 
     async def task(self, address: str, **image: Any) -> TaskSpec:
+        """Start a target."""
         spec = TaskSpec(
             task_arn=f"arn:{address}",
             ecs_service="cart",
@@ -66,6 +69,7 @@ class Shop:
         return spec
 
     async def load(self, rate: int) -> asyncio.subprocess.Process:
+        """Begin to send requests to the cart."""
         return await leash.spawn(
             [
                 *(sys.executable, "-S", BOUTIQUE / "loadgenerator.py"),
@@ -75,11 +79,8 @@ class Shop:
             log=self.folder / "load.log",
         )
 
-    def sent(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "load.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
-
     async def get(self, host: str, path: str = "/") -> int:
+        """Ask once; return the status."""
         address, _, port = self.plane.address_of("internal").partition(":")
         reader, writer = await asyncio.open_connection(address, int(port))
         writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
@@ -88,8 +89,9 @@ class Shop:
         return int(line.split(b" ")[1])
 
     async def until(self, expected: int, host: str = "cart.internal") -> None:
+        """Ask until the answer is as expected: changes take milliseconds."""
         async with asyncio.timeout(5):
-            while await self.get(host) != expected:
+            while await self.get(host) != expected:  # noqa: ASYNC110  no event
                 await asyncio.sleep(0.02)
 
 
@@ -98,9 +100,7 @@ def with_shop(
 ) -> list[Hop]:
     async def run() -> list[Hop]:
         plane = EnvoyDataPlane(folder, Timing(idle_seconds, connect_seconds=0.5))
-        runtime = ProcessTaskRuntime(
-            Clock(factor=20), BOUTIQUE / "app.py", folder, {}
-        )
+        runtime = ProcessTaskRuntime(Clock(factor=20), BOUTIQUE / "app.py", folder, {})
         await plane.start()
         try:
             plane.apply(view({}, {}, fixed_status=503))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from localcloud.clock import Clock
 from localcloud.demo.processes import ProcessTaskRuntime
 from localcloud.seams import TaskSpec, TaskStartError

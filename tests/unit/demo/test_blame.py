@@ -19,7 +19,7 @@ def sent(status: int | None = 502, trace: str = "Root=1", start: float = 10.0) -
     return Sent(trace, start, 0.01, status)
 
 
-def hop(  # noqa: PLR0913  a row has so many columns
+def hop(
     upstream: str | None,
     status: int,
     *,

@@ -1,10 +1,9 @@
 """The bound on failed requests is the product that the documentation states."""
 
 import pytest
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
-
 from localcloud.delays import Delays
 from localcloud.demo.bound import Bound, bound
+from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
 
 POLICY = RolloutPolicy(
     steps=(Step(10, 180), Step(100, 180)),

@@ -5,10 +5,9 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from localcloud.demo.report import Report, SceneReport
 from localcloud.demo.view import summary
+from rich.console import Console
 
 SCENE = SceneReport(
     name="a release that fails",

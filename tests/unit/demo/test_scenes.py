@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from slipway.domain.rollout import Outcome
-
 from localcloud.demo.bound import Bound
 from localcloud.demo.scenes import UNDER_LOAD, Observed, Scene, complaints
+from slipway.domain.rollout import Outcome
 
 GOOD, FAILING, HANGING, CRASHING = UNDER_LOAD
 LIMIT = Bound(0.1, 0.2, 4.0, 120, 60, 15, 135, 3, 10)

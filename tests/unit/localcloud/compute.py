@@ -21,6 +21,7 @@ from moto.elbv2.models import elbv2_backends
 
 _ENVIRONMENT = {
     "MOTO_ACCOUNT_ID": ACCOUNT,
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
 }
@@ -121,12 +122,17 @@ class Cloud:
         client("ecs").update_service(cluster="demo", service=slot, desiredCount=count)
 
     async def settled(self, slot: str, count: int) -> None:
-        """Wait until the slot's deployment is complete at a count."""
+        """Wait until the slot's deployment is complete and healthy at a count."""
         async with self.clock.timeout(600):
-            while not (
-                (now := self.deployment(slot))["rolloutState"] == "COMPLETED"
-                and now["runningCount"] == now["desiredCount"] == count
-            ):
+            while True:
+                service = self.describe(slot)
+                [group] = [b["targetGroupArn"] for b in service["loadBalancers"]]
+                if (
+                    service["deployments"][0]["rolloutState"] == "COMPLETED"
+                    and service["runningCount"] == service["desiredCount"] == count
+                    and self.compute.elb.healthy(group) == count
+                ):
+                    return
                 await self.clock.sleep(1)
 
     def tasks(self, slot: str, status: str = "RUNNING") -> list[dict[str, Any]]:

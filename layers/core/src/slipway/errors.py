@@ -21,6 +21,10 @@ class InvalidRecord(FinalError):
     """Stored or received data does not have the shape it must have."""
 
 
+class NotMeant(FinalError):
+    """An event is in order and speaks of nothing that Slipway runs."""
+
+
 class UnsupportedPayload(FinalError):
     """A payload was written by a version of Slipway this one cannot read."""
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from slipway.errors import FinalError, InvalidRecord
+from slipway.errors import FinalError, InvalidRecord, NotMeant
 from slipway.telemetry import logger, metrics
 from slipway.wiring import App, app
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 REJECTED = "EventRejected"
-"""The metric that counts events, or services of one event, that cannot be acted on."""
+"""Counts events, or services of one event, that should be acted on and cannot be."""
+IGNORED = "EventIgnored"
+"""Counts events in order that speak of nothing that Slipway runs."""
 
 
 def reaction(
@@ -64,6 +66,11 @@ def _event(record: SQSRecord) -> dict[str, Any]:
 
 
 def reject(error: FinalError, **facts: str) -> None:
-    """Log why something cannot be acted on, and count it."""
-    logger.error("rejected", extra={"reason": str(error), **facts})
-    metrics.add_metric(REJECTED, MetricUnit.Count, 1)
+    """Log why something is not acted on, and count it."""
+    details = {"reason": str(error), **facts}
+    if isinstance(error, NotMeant):
+        logger.info("ignored", extra=details)
+        metrics.add_metric(IGNORED, MetricUnit.Count, 1)
+    else:
+        logger.error("rejected", extra=details)
+        metrics.add_metric(REJECTED, MetricUnit.Count, 1)

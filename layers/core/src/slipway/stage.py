@@ -1,6 +1,6 @@
 """What all stages of a rollout share: their request, their parsing, their logging."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -103,9 +103,15 @@ def revision_of(rollout: Rollout, app: App) -> str:
     return revision
 
 
-def note(app: App, rollout: Rollout, name: str, reason: str) -> bool:
+def note(
+    app: App,
+    rollout: Rollout,
+    name: str,
+    reason: str,
+    facts: Mapping[str, float] | None = None,
+) -> bool:
     """Mark something the rollout did, at this moment; False where marked before."""
-    return app.journal.mark(rollout, Mark(name, clock.now(), reason))
+    return app.journal.mark(rollout, Mark(name, clock.now(), reason, facts or {}))
 
 
 def _read(event: dict[str, Any]) -> StageRequest:

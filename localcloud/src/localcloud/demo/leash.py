@@ -44,7 +44,7 @@ async def spawn(
             stderr=output,
             env=environment,
             process_group=0,
-            preexec_fn=tie_to_parent,  # noqa: PLW1509  nothing here runs in threads
+            preexec_fn=tie_to_parent,  # there are no threads here that it could upset
         )
 
 

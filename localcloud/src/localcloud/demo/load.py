@@ -2,14 +2,15 @@
 
 import json
 import sys
-from asyncio.subprocess import Process
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.demo import leash
 from localcloud.demo.blame import Sent
 from localcloud.demo.tail import Tail
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 GRACE_SECONDS = 20.0
 """Longer than the load generator waits for any answer."""
@@ -17,7 +18,7 @@ GRACE_SECONDS = 20.0
 
 def read_sent(line: str) -> Sent:
     """Read one row of the load generator (examples/boutique/loadgenerator.py)."""
-    row: Mapping[str, Any] = json.loads(line)
+    row: dict[str, Any] = json.loads(line)
     return Sent(row["trace"], row["start"], row["seconds"], row.get("status"))
 
 

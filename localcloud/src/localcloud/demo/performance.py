@@ -210,9 +210,7 @@ class Performance:
             }
         await asyncio.sleep(SETTLE_SECONDS)
         self._cloud.monitor.at_rest()
-        played = Played(
-            scene, began, time.time(), frozenset(digests.values()), ended
-        )
+        played = Played(scene, began, time.time(), frozenset(digests.values()), ended)
         known = sum(len(each.violations) for each in self._played)
         played.violations = [
             f"invariant {each.invariant}: {each.text}"
@@ -304,9 +302,7 @@ class Performance:
         entries = {s: e for s, e in played.entries.items() if e is not None}
         receipt: dict[str, Any] = {
             "reasons": {s: e.reason or "" for s, e in entries.items()},
-            "rollouts": {
-                s: _plain(e.receipt) for s, e in entries.items() if e.receipt
-            },
+            "rollouts": {s: _plain(e.receipt) for s, e in entries.items() if e.receipt},
         }
         if limit is not None:
             receipt["bound"] = limit.as_json()
@@ -367,5 +363,3 @@ def _plain(receipt: Receipt) -> dict[str, Any]:
         for mark in receipt.marks
     ]
     return plain
-
-

@@ -13,9 +13,11 @@ from localcloud.seams import RoutingView
 
 WINDOW_SECONDS = 60.0
 """Modelled time over which rates are taken."""
+LAG_SECONDS = 0.3
+"""Real time until a request's row has certainly been read."""
 
 
-def slot_rows(  # noqa: PLR0913  each is another source
+def slot_rows(
     services: Sequence[Service],
     view: RoutingView,
     tenancies: Sequence[Tenancy],
@@ -25,29 +27,42 @@ def slot_rows(  # noqa: PLR0913  each is another source
     factor: float,
 ) -> list[SlotRow]:
     """Return a row for each slot, weights as the load balancers act on them."""
-    requests, failed = _recent(hops, time.time() - WINDOW_SECONDS / factor)
+    until = time.time() - LAG_SECONDS
+    requests, failed = _recent(hops, until - WINDOW_SECONDS / factor, until)
     return [
-        _row(service, slot, view, tenancies, requests, failed, healthy)
+        _row(
+            service,
+            slot,
+            view=view,
+            tenancies=tenancies,
+            requests=requests,
+            failed=failed,
+            healthy=healthy,
+        )
         for service in services
         for slot in Slot
     ]
 
 
-def _recent(hops: Sequence[Hop], since: float) -> tuple[Counter[str], Counter[str]]:
+def _recent(
+    hops: Sequence[Hop], since: float, until: float
+) -> tuple[Counter[str], Counter[str]]:
     requests: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     for hop in reversed(hops):
-        if hop.start + hop.seconds < since:
+        ended = hop.start + hop.seconds
+        if ended < since:
             break
-        if hop.target_group is not None:
+        if hop.target_group is not None and ended < until:
             requests[hop.target_group] += 1
             failed[hop.target_group] += not hop.succeeded
     return requests, failed
 
 
-def _row(  # noqa: PLR0913  each is another source
+def _row(
     service: Service,
     slot: Slot,
+    *,
     view: RoutingView,
     tenancies: Sequence[Tenancy],
     requests: Counter[str],

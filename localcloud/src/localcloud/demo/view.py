@@ -9,14 +9,16 @@ from typing import Self
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from localcloud.demo.decisions import Decision
 from localcloud.demo.report import Report, SceneReport
 
-DECISIONS_SHOWN = 14
+ROWS_ABOVE_DECISIONS = 10
+"""Headings, rules and margins of the live view."""
+DECISIONS_AT_LEAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Screen:
     def show(self, picture: Picture) -> None:
         """Replace what is shown."""
         if self._live is not None:
-            self._live.update(render(picture), refresh=True)
+            lines = self._console.height
+            self._live.update(render(picture, lines), refresh=True)
 
     def scene_begins(self, number: int, of: int, name: str, story: str) -> None:
         """Announce a scene."""
@@ -98,53 +101,49 @@ class Screen:
         for decision in decisions:
             self._line(_sentence(decision))
 
-    def say(self, text: str) -> None:
-        """Print a line of its own."""
-        self._console.print(Text(text))
-
     def _line(self, text: Text) -> None:
         if self._live is None:
-            self._console.print(text, soft_wrap=True)
+            self._console.print(text, soft_wrap=True, overflow="ignore")
 
 
-def render(picture: Picture) -> RenderableType:
-    """Return the whole live view."""
+def render(picture: Picture, lines: int) -> RenderableType:
+    """Return the whole live view, `lines` high at most where that can be."""
+    clock = (
+        f"modelled time {picture.now:%H:%M:%S}, "
+        f"{_minutes(picture.since_begin_seconds)} in; "
+        f"1 s real is {picture.clock_factor:g} s modelled; "
+        f"{picture.real_seconds:.0f} s real"
+    )
     head = Text.assemble(
         (picture.scene, "bold"),
-        f"\n{picture.story}\n",
-        (
-            f"modelled time {picture.now:%H:%M:%S}, "
-            f"{_minutes(picture.since_begin_seconds)} since the beginning; "
-            f"1 real second = {picture.clock_factor:g} modelled ones; "
-            f"{picture.real_seconds:.0f} s real\n",
-            "dim",
-        ),
+        f": {picture.story}\n",
+        (f"{clock}\n", "dim"),
         f"load: {picture.sent} requests answered, ",
         (f"{picture.failed} failed", "red" if picture.failed else "green"),
+        no_wrap=True,
+        overflow="ellipsis",
     )
+    played = [_verdict(report) for report in picture.played]
+    rest = lines - ROWS_ABOVE_DECISIONS - len(picture.slots) - len(played)
+    decisions = picture.decisions[-max(rest, DECISIONS_AT_LEAST) :]
     return Group(
-        Panel(head, title="Slipway", title_align="left"),
+        Rule("Slipway", align="left"),
+        head,
         _slots(picture.slots),
-        Panel(
-            Group(*(_sentence(each) for each in picture.decisions[-DECISIONS_SHOWN:])),
-            title="what the automation decides, and why",
-            title_align="left",
-        ),
-        *(_verdict(report) for report in picture.played),
+        Rule("what the automation decides, and why", align="left"),
+        *(_sentence(each) for each in decisions),
+        *played,
     )
 
 
 def _slots(rows: Sequence[SlotRow]) -> Table:
-    table = Table(expand=True, pad_edge=False)
-    table.add_column("service")
-    table.add_column("slot")
-    table.add_column("release")
-    for name in ("weight", "tasks", "healthy", "requests/min", "failed"):
-        table.add_column(name, justify="right")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("service", "slot", "release"):
+        table.add_column(name, no_wrap=True)
+    for name in ("weight", "tasks", "healthy", "req/min", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
     service = ""
     for row in rows:
-        if row.service != service and service:
-            table.add_section()
         failed = row.failed_percent
         table.add_row(
             row.service if row.service != service else "",
@@ -156,7 +155,7 @@ def _slots(rows: Sequence[SlotRow]) -> Table:
             f"{row.requests_per_minute:.0f}",
             Text(
                 "-" if failed is None else f"{failed:.1f} %",
-                "red" if failed else "",
+                "bold red" if failed else "",
             ),
             style="" if row.weight_percent else "dim",
         )
@@ -170,6 +169,7 @@ def _sentence(decision: Decision) -> Text:
         (f"{decision.service} ", "cyan"),
         (f"{decision.name}: ", "bold"),
         decision.reason,
+        no_wrap=True,
         overflow="ellipsis",
     )
 

@@ -170,7 +170,10 @@ def service_shape(service: Service) -> dict[str, Any]:
 
 
 class Notices:
-    """Sends the events of ECS guide, ecs_cwe_events, and keeps services' own lists."""
+    """Sends the events of ECS guide, ecs_cwe_events, and keeps services' own lists.
+
+    Events of the type ECS Service Action are not sent.
+    """
 
     def __init__(self, clock: Clock, events: EventSink) -> None:
         self._clock = clock

@@ -33,7 +33,7 @@ _TASKS_PER_CALL = 100
 class Ecs:
     """Clusters, services and tasks."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  a composition root passes its parts
+    def __init__(  # noqa: PLR0917  a composition root passes its parts
         self,
         clock: Clock,
         router: Router,

@@ -71,6 +71,16 @@ class Evidence:
     candidate: Traffic
     primary: Traffic
 
+    @property
+    def facts(self) -> dict[str, float]:
+        """The counts, for a receipt."""
+        return {
+            "candidate_requests": self.candidate.requests,
+            "candidate_failures": self.candidate.failures,
+            "primary_requests": self.primary.requests,
+            "primary_failures": self.primary.failures,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

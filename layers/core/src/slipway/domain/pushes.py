@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.errors import InvalidRecord
+from slipway.errors import InvalidRecord, NotMeant
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -22,11 +22,14 @@ class Push:
 def read_push(event: Mapping[str, Any]) -> Push:
     """Read a push; raise InvalidRecord, naming the field, for what is not one.
 
-    Pushes of multi-platform images also report their parts, which have no tag.
+    Raises NotMeant for a push without a tag: one of an image for several platforms
+    reports its parts too.
     """
     detail = event.get("detail")
     if not isinstance(detail, dict):
         raise InvalidRecord("the event has no detail, so it is not from ECR")
+    if "image-tag" not in detail:
+        raise NotMeant("the image has no tag: a part of one for several platforms")
     facts = {}
     for field in ("repository-name", "image-tag", "image-digest"):
         value = detail.get(field)

@@ -1,6 +1,7 @@
 """A rollout: one attempt to make a release the primary."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -78,3 +79,5 @@ class Mark:
     name: str
     at: datetime
     reason: str
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """What was counted: requests and failures of both sides, where it was judged."""

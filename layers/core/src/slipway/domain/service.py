@@ -145,6 +145,10 @@ class Service:
                 f"1 <= min_tasks <= max_tasks must hold, "
                 f"not {self.min_tasks} and {self.max_tasks}"
             )
+        if not self.bindings:
+            raise ValueError(
+                "bindings must name a rule: without weights no step exists"
+            )
         if set(self.slots) != set(Slot):
             raise ValueError(f"slots must name a and b, not {sorted(self.slots)}")
 

@@ -1,0 +1,270 @@
+"""The template reads top to bottom, and every resource is kept as the house asks."""
+
+import re
+from typing import Any
+
+import pytest
+from slipway.domain.lease import WRITE_TERM
+
+from tests.structure.repository import (
+    TEMPLATE,
+    Resource,
+    actions,
+    functions,
+    pascal,
+    resources,
+    stages,
+    statements,
+    stems,
+    template,
+)
+
+BANNERS = [
+    "TABLES",
+    "BUCKETS",
+    "LAYER",
+    "STAGES",
+    "REACTIONS",
+    "STATE MACHINES",
+    "ALARMS",
+    "DASHBOARD",
+]
+BANNER = re.compile(r"^  # =+ ([A-Z ]+) =+$")
+OWN = "${EnvironmentName}"
+
+
+def under_banners() -> dict[str, list[str]]:
+    """Return the logical ids under each banner, in order."""
+    found: dict[str, list[str]] = {}
+    inside = False
+    for line in TEMPLATE.read_text().splitlines():
+        if re.match(r"^[A-Z]", line):
+            inside = line == "Resources:"
+        elif inside and (banner := BANNER.match(line)):
+            found[banner[1]] = []
+        elif inside and (name := re.match(r"^  (\w+):$", line)):
+            assert found, f"{name[1]} stands before the first banner"
+            list(found.values())[-1].append(name[1])
+    return found
+
+
+def test_the_sections_stand_in_order() -> None:
+    sections = list(template())
+    wanted = ["Parameters", "Globals", "Resources", "Outputs"]
+    assert [s for s in sections if s in wanted] == wanted
+
+
+def test_the_banners_stand_in_order_and_head_something() -> None:
+    banners = under_banners()
+    assert list(banners) == [b for b in BANNERS if b in banners]
+    assert all(banners.values())
+    listed = [name for names in banners.values() for name in names]
+    assert listed == list(resources())
+
+
+@pytest.mark.parametrize(
+    ("banner", "kind"),
+    [
+        ("TABLES", "AWS::DynamoDB::Table"),
+        ("BUCKETS", "AWS::S3::Bucket"),
+        ("LAYER", "AWS::Serverless::LayerVersion"),
+        ("STATE MACHINES", "AWS::Serverless::StateMachine"),
+        ("ALARMS", "AWS::CloudWatch::Alarm"),
+        ("DASHBOARD", "AWS::CloudWatch::Dashboard"),
+    ],
+)
+def test_each_banner_heads_all_of_its_kind(banner: str, kind: str) -> None:
+    names = set(under_banners().get(banner, []))
+    assert set(resources(kind)) <= names
+    others = names - set(resources(kind))
+    assert all(resources()[o]["Type"] == "AWS::Logs::LogGroup" for o in others)
+
+
+def test_stages_stand_in_the_order_of_the_state_machine() -> None:
+    under = [n for n in under_banners()["STAGES"] if n in functions()]
+    assert under == [f"{stage}Function" for stage in stages()]
+
+
+def test_all_other_functions_are_reactions() -> None:
+    under = [n for n in under_banners()["REACTIONS"] if n in functions()]
+    assert under == [
+        f for f in functions() if f.removesuffix("Function") not in stages()
+    ]
+
+
+def test_one_stem_names_folder_function_and_state() -> None:
+    assert {f"{pascal(stem)}Function" for stem in stems()} == set(functions())
+    for stem in stems():
+        properties = functions()[f"{pascal(stem)}Function"]["Properties"]
+        assert properties["CodeUri"] == f"functions/{stem}"
+    reactions = {pascal(stem) for stem in stems() if stem.startswith("on_")}
+    assert {pascal(stem) for stem in stems()} == set(stages()) | reactions
+
+
+@pytest.mark.parametrize("name", functions())
+def test_each_function_says_what_it_does_and_keeps_its_logs(name: str) -> None:
+    properties = functions()[name]["Properties"]
+    assert properties["Description"]
+    group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+    assert group == name.removesuffix("Function") + "Logs"
+    assert "RetentionInDays" in resources()[group]["Properties"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
+def test_each_state_machine_keeps_its_logs(name: str) -> None:
+    logging = resources()[name]["Properties"]["Logging"]
+    destination = logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]
+    group = destination["Fn::GetAtt"][0]
+    assert group == f"{name}Logs"
+    assert "RetentionInDays" in resources()[group]["Properties"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::Events::Rule"))
+def test_each_rule_says_why_and_loses_nothing(name: str) -> None:
+    properties = resources()[name]["Properties"]
+    assert properties["Description"]
+    for target in properties["Targets"]:
+        queue = target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        assert resources()[queue]["Type"] == "AWS::SQS::Queue"
+
+
+@pytest.mark.parametrize("name", resources("AWS::SQS::Queue"))
+def test_each_queue_ends_in_dead_letters_that_alarm(name: str) -> None:
+    properties = resources()[name]["Properties"]
+    if name.endswith("DeadLetters"):
+        watched = [
+            alarm["Properties"]["Dimensions"][0]["Value"]
+            for alarm in resources("AWS::CloudWatch::Alarm").values()
+        ]
+        assert {"Fn::GetAtt": [name, "QueueName"]} in watched
+    else:
+        dead = properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        assert dead.endswith("DeadLetters")
+        assert dead in resources("AWS::SQS::Queue")
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, f in functions().items() if "Events" in f["Properties"]]
+)
+def test_a_queue_hides_a_message_for_six_times_its_function(name: str) -> None:
+    """As AWS recommends (Lambda Developer Guide, services-sqs-configure)."""
+    properties = functions()[name]["Properties"]
+    for source in properties["Events"].values():
+        queue = source["Properties"]["Queue"]["Fn::GetAtt"][0]
+        hidden = resources()[queue]["Properties"]["VisibilityTimeout"]
+        assert hidden >= 6 * timeout_seconds(functions()[name])
+        assert source["Properties"]["FunctionResponseTypes"] == [
+            "ReportBatchItemFailures"
+        ]
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
+@pytest.mark.parametrize(
+    "metric", ["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"]
+)
+def test_each_way_a_state_machine_ends_badly_alarms(name: str, metric: str) -> None:
+    alarms = [
+        alarm["Properties"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == metric
+        and alarm["Properties"]["Dimensions"][0]["Value"] == {"Ref": name}
+    ]
+    assert len(alarms) == 1
+    assert alarms[0]["AlarmActions"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
+def test_each_alarm_says_what_to_do(name: str) -> None:
+    properties = resources()[name]["Properties"]
+    assert properties["AlarmDescription"]
+    assert properties["AlarmActions"] == [{"Ref": "PagesTopic"}]
+
+
+def timeout_seconds(function: Resource) -> int:
+    default = template()["Globals"]["Function"]["Timeout"]
+    return int(function["Properties"].get("Timeout", default))
+
+
+@pytest.mark.parametrize("name", functions())
+def test_a_function_ends_before_its_time_to_write_does(name: str) -> None:
+    assert timeout_seconds(functions()[name]) < WRITE_TERM.total_seconds()
+
+
+def test_tables_outlive_the_stack() -> None:
+    tables = resources("AWS::DynamoDB::Table").values()
+    assert tables
+    for table in tables:
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        recovery = table["Properties"]["PointInTimeRecoverySpecification"]
+        assert recovery["PointInTimeRecoveryEnabled"] is True
+
+
+# -- who may do what ----------------------------------------------------------------------
+
+PRINCIPALS = functions() | resources("AWS::Serverless::StateMachine")
+
+
+@pytest.mark.parametrize("name", PRINCIPALS)
+def test_policies_are_written_out_one_statement_per_purpose(name: str) -> None:
+    sids = [statement["Sid"] for statement in statements(PRINCIPALS[name])]
+    assert len(sids) == len(set(sids))
+    for statement in statements(PRINCIPALS[name]):
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in actions(statement) if "*" in action]
+        assert "NotAction" not in statement
+        assert "NotResource" not in statement
+
+
+def test_nothing_names_a_managed_policy() -> None:
+    assert "FullAccess" not in TEMPLATE.read_text()
+    assert "ManagedPolic" not in TEMPLATE.read_text()
+
+
+def test_each_resource_of_everything_says_why() -> None:
+    lines = TEMPLATE.read_text().splitlines()
+    stars = [line for line in lines if re.search(r"""Resource:\s*['"]?\*""", line)]
+    assert stars
+    assert [line for line in stars if not re.search(r"# \w+", line)] == []
+    everything = [
+        statement
+        for principal in PRINCIPALS.values()
+        for statement in statements(principal)
+        if "*" in listed(statement["Resource"])
+    ]
+    assert len(everything) == len(stars)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("name", PRINCIPALS)
+def test_roles_are_passed_only_to_tasks_and_only_of_this_environment(name: str) -> None:
+    for statement in statements(PRINCIPALS[name]):
+        if "iam:PassRole" not in actions(statement):
+            assert not any(action.startswith("iam:") for action in actions(statement))
+            continue
+        assert actions(statement) == ["iam:PassRole"]
+        (resource,) = listed(statement["Resource"])
+        assert resource["Fn::Sub"].endswith(f":role/slipway/{OWN}/*")
+        service = statement["Condition"]["StringEquals"]["iam:PassedToService"]
+        assert service == "ecs-tasks.amazonaws.com"
+
+
+@pytest.mark.parametrize("name", functions())
+def test_what_slipway_changes_carries_its_tag(name: str) -> None:
+    tags = {
+        "ecs:UpdateService": "aws:ResourceTag/slipway:environment",
+        "elasticloadbalancing:ModifyListener": "aws:ResourceTag/slipway:environment",
+        "elasticloadbalancing:ModifyRule": "aws:ResourceTag/slipway:environment",
+        "ecs:RegisterTaskDefinition": "aws:RequestTag/slipway:environment",
+    }
+    for statement in statements(functions()[name]):
+        for action in actions(statement):
+            service, verb = action.split(":")
+            if service in {"ecs", "elasticloadbalancing"} and not verb.startswith(
+                "Describe"
+            ):
+                tag = tags.get(action, "aws:RequestTag/slipway:environment")
+                condition = statement["Condition"]["StringEquals"]
+                assert condition[tag] == {"Ref": "EnvironmentName"}

@@ -1,0 +1,144 @@
+"""The monitor: each write that breaks an invariant is noted, and no other."""
+
+from collections.abc import Callable
+
+import pytest
+from localcloud.fixture import System
+
+from tests.unit.localcloud.compute import Cloud, compute_cloud, virtual
+
+V1 = {"app": "cart", "version": "v1"}
+V2 = {"app": "cart", "version": "v2"}
+
+
+async def _primary_a(cloud: Cloud, count: int = 4) -> System:
+    """Run a release in slot a with all the weight."""
+    system = cloud.system()
+    cloud.launch("cart", "a", V1, count)
+    await cloud.settled("cart-a", count)
+    cloud.route(system, "cart", 100, 0)
+    return system
+
+
+def _noted(cloud: Cloud) -> list[tuple[int, str]]:
+    return [(v.invariant, v.text) for v in cloud.compute.monitor.violations]
+
+
+@virtual
+async def test_a_rollout_that_raises_capacity_first_breaks_nothing() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        cloud.launch("cart", "b", V2, 1, "v2")
+        await cloud.settled("cart-b", 1)
+        cloud.route(system, "cart", 75, 25)
+        cloud.scale("cart-b", 4)
+        await cloud.settled("cart-b", 4)
+        cloud.route(system, "cart", 0, 100)
+        cloud.scale("cart-a", 0)
+        await cloud.clock.sleep(60)
+        assert cloud.compute.monitor.at_rest() == []
+        assert _noted(cloud) == []
+
+
+@virtual
+async def test_weight_without_the_healthy_targets_for_it_is_noted() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        cloud.launch("cart", "b", V2, 1, "v2")
+        await cloud.settled("cart-b", 1)
+        cloud.route(system, "cart", 74, 26)
+        [(invariant, text)] = _noted(cloud)
+        assert invariant == 1
+        assert "cart-b to 26% with 1 healthy targets of 2 needed" in text
+
+
+@virtual
+async def test_weight_on_targets_that_run_but_are_not_healthy_yet_is_noted() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud, 2)
+        cloud.launch("cart", "b", V2, 2, "v2")
+        while cloud.describe("cart-b")["runningCount"] < 2:
+            await cloud.clock.sleep(0.5)
+        cloud.route(system, "cart", 50, 50)
+        assert [invariant for invariant, _ in _noted(cloud)] == [1]
+
+
+@virtual
+async def test_a_first_release_needs_the_least_number_of_tasks() -> None:
+    async with compute_cloud() as cloud:
+        system = cloud.system()
+        cloud.launch("cart", "a", V1, 1)
+        await cloud.settled("cart-a", 1)
+        cloud.route(system, "cart", 100, 0)
+        assert "1 healthy targets of 2 needed" in _noted(cloud)[0][1]
+
+
+@virtual
+async def test_the_last_resort_leaves_a_side_that_has_nothing() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        cloud.launch("cart", "b", V2, 1, "v2")
+        await cloud.settled("cart-b", 1)
+        for task in cloud.tasks("cart-a"):
+            cloud.runtime.crash(task["taskArn"])
+        await cloud.clock.sleep(1)
+        cloud.route(system, "cart", 0, 100)
+        assert _noted(cloud) == []
+
+
+@virtual
+async def test_weight_moved_between_two_sides_that_have_nothing_is_noted() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        for task in cloud.tasks("cart-a"):
+            cloud.runtime.crash(task["taskArn"])
+        await cloud.clock.sleep(1)
+        cloud.route(system, "cart", 0, 100)
+        assert [invariant for invariant, _ in _noted(cloud)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("write", "noted"),
+    [
+        (lambda cloud: cloud.scale("cart-a", 0), True),
+        (lambda cloud: cloud.scale("cart-a", 1), True),
+        (lambda cloud: cloud.scale("cart-a", 3), False),
+        (lambda cloud: cloud.scale("cart-a", 6), False),
+        (lambda cloud: cloud.scale("cart-b", 0), False),
+    ],
+)
+@virtual
+async def test_capacity_under_weight_is_not_taken_away(
+    write: Callable[[Cloud], None], *, noted: bool
+) -> None:
+    async with compute_cloud() as cloud:
+        await _primary_a(cloud)
+        write(cloud)
+        assert bool(_noted(cloud)) is noted
+
+
+@virtual
+async def test_at_rest_an_idle_slot_has_neither_tasks_nor_weight() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        assert cloud.compute.monitor.at_rest() == []
+        cloud.launch("cart", "b", V2, 1, "v2")
+        await cloud.settled("cart-b", 1)
+        [capacity] = cloud.compute.monitor.at_rest()
+        assert capacity.invariant == 6
+        assert "cart-b is idle with desired count 1 and weight 0" in capacity.text
+        cloud.route(system, "cart", 90, 10)
+        [both] = cloud.compute.monitor.at_rest()
+        assert "desired count 1 and weight 10" in both.text
+
+
+@virtual
+async def test_the_parking_rule_is_nobodys_weight() -> None:
+    async with compute_cloud() as cloud:
+        system = cloud.system()
+        binding = system.service("cart").bindings[0]
+        rules = {
+            r.rule_arn for v in cloud.compute.elb.view().listeners for r in v.rules
+        }
+        assert binding.parking_rule_arn in rules
+        assert cloud.compute.monitor.at_rest() == []

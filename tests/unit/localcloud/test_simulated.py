@@ -1,0 +1,190 @@
+"""Traffic in virtual time: shares, failures, and the metrics of them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from localcloud.delays import OpenQuestions
+from localcloud.fixture import System
+from slipway.domain.service import Slot
+
+from tests.unit.localcloud.compute import Cloud, client, compute_cloud, virtual
+
+V1 = {"app": "cart", "version": "v1"}
+
+
+async def _two_slots(cloud: Cloud, **flaw: Any) -> System:
+    """Run a good release in slot a, another in b, and send everything to a."""
+    system = cloud.system()
+    cloud.launch("cart", "a", V1, 3)
+    cloud.launch("cart", "b", V1 | {"version": "v2"} | flaw, 2, "v2")
+    await cloud.settled("cart-a", 3)
+    await cloud.settled("cart-b", 2)
+    cloud.route(system, "cart", 100, 0)
+    await cloud.clock.sleep(5)
+    return system
+
+
+def _sum(cloud: Cloud, system: System, name: str, slot: Slot | None) -> float:
+    """Return what CloudWatch says of a slot, or of the load balancer, by now."""
+    binding = system.service("cart").bindings[0]
+    balancer = "/".join(binding.listener_arn.split("/")[1:4])
+    dimensions = [{"Name": "LoadBalancer", "Value": balancer}]
+    if slot is not None:
+        group = binding.target_group_arns[slot].rsplit(":", 1)[1]
+        dimensions.append({"Name": "TargetGroup", "Value": group})
+    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": name}
+    [result] = client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "m",
+                "MetricStat": {
+                    "Metric": metric | {"Dimensions": dimensions},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+        ],
+        StartTime=cloud.clock.epoch,
+        EndTime=cloud.clock.now() + timedelta(minutes=1),
+    )["MetricDataResults"]
+    return sum(result["Values"])
+
+
+@virtual
+async def test_requests_are_shared_out_by_weight_exactly() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        cloud.route(system, "cart", 90, 10)
+        await cloud.clock.sleep(5)
+        flow = cloud.traffic.send(system.public_listener_arn, 7.0)
+        await cloud.clock.sleep(100)
+        cloud.traffic.stop(flow)
+        await cloud.clock.sleep(300)
+        assert flow.totals.sent == flow.totals.answered == 700
+        assert _sum(cloud, system, "RequestCount", Slot.A) == 630
+        assert _sum(cloud, system, "RequestCount", Slot.B) == 70
+        assert _sum(cloud, system, "RequestCount", None) == 700
+        assert _sum(cloud, system, "HTTPCode_Target_2XX_Count", Slot.B) == 70
+
+
+@virtual
+async def test_before_a_first_release_the_rule_itself_answers() -> None:
+    async with compute_cloud() as cloud:
+        system = cloud.system()
+        flow = cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(60)
+        assert flow.totals.sent == flow.totals.failed == flow.totals.fixed_responses
+        assert flow.totals.failed_unrouted == 0
+        await cloud.clock.sleep(300)
+        assert _sum(cloud, system, "HTTP_Fixed_Response_Count", None) > 0
+        assert _sum(cloud, system, "RequestCount", Slot.A) == 0
+
+
+@virtual
+async def test_a_release_that_fails_every_fifth_request_is_blamed_for_those() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud, fail_every=5)
+        cloud.route(system, "cart", 50, 50)
+        await cloud.clock.sleep(5)
+        flow = cloud.traffic.send(system.public_listener_arn, 20.0)
+        await cloud.clock.sleep(100)
+        cloud.traffic.stop(flow)
+        await cloud.clock.sleep(300)
+        [bad] = {
+            t.image_digest
+            for t in cloud.compute.ecs.tasks()
+            if t.service.name == "cart-b"
+        }
+        assert flow.totals.sent == 2000
+        assert flow.totals.failed_by_digest == {bad: 200}
+        assert flow.totals.failed_unrouted == 0
+        assert _sum(cloud, system, "HTTPCode_Target_5XX_Count", Slot.B) == 200
+        assert _sum(cloud, system, "HTTPCode_Target_5XX_Count", Slot.A) == 0
+
+
+@pytest.mark.parametrize(("on_arrival", "counted"), [(True, 100), (False, 0)])
+@virtual
+async def test_hanging_requests_fail_at_the_idle_timeout_with_no_word_of_the_target(
+    *, on_arrival: bool, counted: int
+) -> None:
+    questions = OpenQuestions(requests_stamped_on_arrival=on_arrival)
+    async with compute_cloud(questions=questions) as cloud:
+        system = await _two_slots(cloud, hang=True)
+        cloud.route(system, "cart", 0, 100)
+        await cloud.clock.sleep(60 - cloud.clock.time() % 60)
+        flow = cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(10.5)
+        cloud.traffic.stop(flow)
+        assert (flow.totals.waiting, flow.totals.failed) == (100, 0)
+        await cloud.clock.sleep(170)
+        assert (flow.totals.waiting, flow.totals.failed) == (0, 100)
+        assert _sum(cloud, system, "RequestCount", Slot.B) == counted
+        await cloud.clock.sleep(60)
+        assert _sum(cloud, system, "RequestCount", Slot.B) == 100
+        assert _sum(cloud, system, "HTTPCode_Target_5XX_Count", Slot.B) == 0
+        assert _sum(cloud, system, "HTTPCode_ELB_504_Count", None) == 100
+
+
+@virtual
+async def test_an_empty_group_with_weight_loses_requests_and_no_release_is_blamed() -> (
+    None
+):
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        cloud.scale("cart-b", 0)
+        await cloud.clock.sleep(60)
+        cloud.route(system, "cart", 50, 50)
+        await cloud.clock.sleep(5)
+        flow = cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(20)
+        assert flow.totals.failed == flow.totals.failed_unrouted == 100
+        assert not flow.totals.failed_by_digest
+
+
+@virtual
+async def test_a_weight_of_0_on_both_sides_answers_503() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        cloud.route(system, "cart", 0, 0)
+        await cloud.clock.sleep(5)
+        flow = cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(10)
+        assert flow.totals.sent == flow.totals.failed_unrouted == 100
+
+
+@virtual
+async def test_a_target_that_is_gone_loses_requests_until_nodes_hear_of_it() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        flow = cloud.traffic.send(system.public_listener_arn, 9.0)
+        await cloud.clock.sleep(10.5)
+        cloud.runtime.crash(cloud.tasks("cart-a")[0]["taskArn"])
+        await cloud.clock.sleep(60)
+        assert flow.totals.failed == flow.totals.failed_unrouted == 9
+        assert cloud.traffic.totals.failed == flow.totals.failed
+
+
+@virtual
+async def test_scaling_in_and_moving_weight_lose_nothing() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        flow = cloud.traffic.send(system.public_listener_arn, 20.0)
+        for a in (90, 50, 0):
+            await cloud.clock.sleep(30)
+            cloud.route(system, "cart", a, 100 - a)
+        cloud.scale("cart-a", 0)
+        await cloud.clock.sleep(120)
+        cloud.launch("cart", "b", V1 | {"version": "v3"}, 2, "v3")
+        await cloud.clock.sleep(200)
+        assert flow.totals.sent == 20 * 410
+        assert flow.totals.failed == 0
+
+
+@virtual
+async def test_a_host_decides_between_services_of_one_listener() -> None:
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud)
+        flow = cloud.traffic.send(system.internal_listener_arn, 1.0, host="no.internal")
+        await cloud.clock.sleep(10)
+        assert flow.totals.fixed_responses == flow.totals.sent == 10
