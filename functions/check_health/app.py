@@ -4,6 +4,7 @@ from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.domain.health import Health, HealthLook, look
 from slipway.stage import StageRequest, marked_at, note, revision_of, stage
+from slipway.surroundings import base_now, slots_now
 from slipway.wiring import App
 
 
@@ -13,11 +14,12 @@ def run(request: StageRequest, app: App) -> HealthLook:
     now = clock.now()
     app.journal.hold(rollout, request.held_fence, now)
     service, sides = rollout.service, rollout.known_sides
-    ecs_service = service.slots[sides.candidate]
+    slots = slots_now(service, app)
+    base = base_now(service, sides, slots)
     answer = look(
-        app.ecs.observe(ecs_service)[ecs_service],
+        slots[sides.candidate],
         revision=revision_of(rollout, app),
-        needed=tasks_for(rollout.steps[request.step].weight_percent, sides.base_tasks),
+        needed=tasks_for(rollout.steps[request.step].weight_percent, base),
         healthy_per_group=[
             app.load_balancing.healthy(binding.target_group_arns[sides.candidate])
             for binding in service.bindings

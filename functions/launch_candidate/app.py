@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import LAUNCHED
+from slipway.domain.traffic import most_carried
+from slipway.errors import Refused
 from slipway.stage import StageRequest, note, revision_of, stage
+from slipway.surroundings import weights_now
 from slipway.wiring import App
 
 
@@ -22,6 +25,9 @@ def run(request: StageRequest, app: App) -> Launched:
     """Give the idle slot its revision and count together."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
     sides = rollout.known_sides
+    share = most_carried(weights_now(rollout.service, app), sides.candidate)
+    if share > 0:
+        raise Refused(f"slot {sides.candidate} is not idle: it carries {share} %")
     revision = revision_of(rollout, app)
     ecs_service = rollout.service.slots[sides.candidate]
     weight = rollout.steps[0].weight_percent

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.stage import StageRequest, note, stage
+from slipway.surroundings import base_now, slots_now
 from slipway.wiring import App
 
 
@@ -17,14 +18,15 @@ class CapacitySet:
 
 
 def run(request: StageRequest, app: App) -> CapacitySet:
-    """Scale the candidate, before its weight rises."""
+    """Scale the candidate before its weight rises, by the primary of this moment."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
-    sides = rollout.known_sides
+    service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
-    tasks = tasks_for(weight, sides.base_tasks)
+    base = base_now(service, sides, slots_now(service, app))
+    tasks = tasks_for(weight, base)
     app.journal.hold(rollout, request.held_fence, clock.now())
-    app.ecs.scale(rollout.service.slots[sides.candidate], tasks)
-    reason = f"{weight} % of {sides.base_tasks} tasks, rounded up: {tasks}"
+    app.ecs.scale(service.slots[sides.candidate], tasks)
+    reason = f"{weight} % of {base} tasks, rounded up: {tasks}"
     note(app, rollout, f"capacity-{request.step}", reason)
     return CapacitySet(tasks, reason)
 

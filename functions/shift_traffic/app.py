@@ -1,19 +1,28 @@
 """Write a step's weights, health permitting: absolute weights from the step."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from slipway import clock
 from slipway.domain.traffic import least_weights, may_carry, weights
-from slipway.stage import StageRequest, note, stage
-from slipway.surroundings import base_now, healthy_now, weights_now
+from slipway.stage import StageRequest, marked_at, note, stage
+from slipway.surroundings import base_now, healthy_now, slots_now, weights_now
 from slipway.wiring import App
+
+
+class Shift(StrEnum):
+    """Whether weights were written; where not, whether to try again."""
+
+    SHIFTED = "shifted"
+    WAITING = "waiting"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Shifted:
-    """`shifted` is False where health did not permit it; then nothing was written."""
+    """What became of a step's weights, and why."""
 
-    shifted: bool
+    verdict: Shift
     weight_percent: int
     reason: str
 
@@ -24,19 +33,23 @@ def run(request: StageRequest, app: App) -> Shifted:
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
     wanted = weights(sides.candidate, weight)
-    app.journal.hold(rollout, request.held_fence, clock.now())
+    now = clock.now()
+    app.journal.hold(rollout, request.held_fence, now)
     permission = may_carry(
         wanted,
         healthy_now(service, app),
         current=least_weights(weights_now(service, app)),
-        base=base_now(service, sides, app),
+        base=base_now(service, sides, slots_now(service, app)),
     )
     if not permission.allowed:
-        return Shifted(shifted=False, weight_percent=weight, reason=permission.reason)
+        waited = now - marked_at(rollout, f"capacity-{request.step}", app)
+        overdue = waited.total_seconds() > service.rollout.launch_timeout_seconds
+        verdict = Shift.REFUSED if overdue else Shift.WAITING
+        return Shifted(verdict, weight, permission.reason)
     for binding in service.bindings:
         app.load_balancing.route(binding, wanted)
     note(app, rollout, f"shifted-{request.step}", permission.reason)
-    return Shifted(shifted=True, weight_percent=weight, reason=permission.reason)
+    return Shifted(Shift.SHIFTED, weight, permission.reason)
 
 
 handler = stage(run)

@@ -17,7 +17,7 @@ from tests.structure.repository import (
 DEFINITIONS = sorted(STATE_MACHINES.glob("*.asl.yaml"))
 LINES_LIMIT = 250
 LAST_RESORTS = {"Restore", "RecordRollout"}
-"""States that try again whatever fails: giving one of them up costs a person's night."""
+"""States that try again whatever fails: giving one up costs a person's night."""
 
 
 def named(path: Path) -> str:

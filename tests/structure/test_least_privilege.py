@@ -43,6 +43,8 @@ TRANSACTED = {
 }
 """TransactWriteItems has no action of its own (transaction-apis-iam)."""
 
+NO_ACTION = {"get_paginator", "transact_write_items"}
+
 BESIDES = {
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
 }
@@ -62,7 +64,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def gateway_class(gateway: str) -> tuple[str, ast.ClassDef]:
-    """Return the module and class that `app.GATEWAY` is, by the wiring's annotations."""
+    """Return the module and class that the wiring says `app.GATEWAY` is."""
     wiring = tree(CORE / "slipway" / "wiring.py")
     (app,) = [n for n in wiring.body if isinstance(n, ast.ClassDef) and n.name == "App"]
     (name,) = [
@@ -95,9 +97,8 @@ def calls_of(gateway: str, method: str) -> set[str]:
             owner = ast.unparse(node.value)
             if owner == "self" and node.attr in methods:
                 waiting.append(node.attr)
-            elif owner == "self._client" and node.attr != "get_paginator":
-                if node.attr != "transact_write_items":
-                    needed.add(f"{prefix}:{operation(service, node.attr)}")
+            elif owner == "self._client" and node.attr not in NO_ACTION:
+                needed.add(f"{prefix}:{operation(service, node.attr)}")
         constants = [
             n.value
             for n in ast.walk(methods[name])

@@ -199,7 +199,7 @@ def test_tables_outlive_the_stack() -> None:
         assert recovery["PointInTimeRecoveryEnabled"] is True
 
 
-# -- who may do what ----------------------------------------------------------------------
+# -- who may do what ------------------------------------------------------------------
 
 PRINCIPALS = functions() | resources("AWS::Serverless::StateMachine")
 
@@ -253,18 +253,18 @@ def test_roles_are_passed_only_to_tasks_and_only_of_this_environment(name: str) 
 
 @pytest.mark.parametrize("name", functions())
 def test_what_slipway_changes_carries_its_tag(name: str) -> None:
-    tags = {
-        "ecs:UpdateService": "aws:ResourceTag/slipway:environment",
-        "elasticloadbalancing:ModifyListener": "aws:ResourceTag/slipway:environment",
-        "elasticloadbalancing:ModifyRule": "aws:ResourceTag/slipway:environment",
-        "ecs:RegisterTaskDefinition": "aws:RequestTag/slipway:environment",
+    existing = {"aws:ResourceTag/slipway:environment": {"Ref": "EnvironmentName"}}
+    new = {"aws:RequestTag/slipway:environment": {"Ref": "EnvironmentName"}}
+    conditions = {
+        "ecs:UpdateService": existing,
+        "elasticloadbalancing:ModifyListener": existing,
+        "elasticloadbalancing:ModifyRule": existing,
+        "ecs:RegisterTaskDefinition": new,
+        "ecs:TagResource": {"ecs:CreateAction": "RegisterTaskDefinition"},
     }
     for statement in statements(functions()[name]):
         for action in actions(statement):
             service, verb = action.split(":")
-            if service in {"ecs", "elasticloadbalancing"} and not verb.startswith(
-                "Describe"
-            ):
-                tag = tags.get(action, "aws:RequestTag/slipway:environment")
-                condition = statement["Condition"]["StringEquals"]
-                assert condition[tag] == {"Ref": "EnvironmentName"}
+            reads = verb.startswith(("Describe", "List", "Get"))
+            if service in {"ecs", "elasticloadbalancing"} and not reads:
+                assert statement["Condition"]["StringEquals"] == conditions[action]

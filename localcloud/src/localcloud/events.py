@@ -158,10 +158,9 @@ class EventBus:
 
     def _put_events(self, params: Parameters) -> dict[str, Any]:
         only(params, "Entries")
-        return {
-            "FailedEntryCount": 0,
-            "Entries": [self._put_entry(entry) for entry in params["Entries"]],
-        }
+        entries = [self._put_entry(entry) for entry in params["Entries"]]
+        failed = sum("ErrorCode" in entry for entry in entries)
+        return {"FailedEntryCount": failed, "Entries": entries}
 
     def _put_entry(self, entry: Parameters) -> dict[str, str]:
         names = ("Source", "DetailType", "Detail", "Time", "Resources", "EventBusName")

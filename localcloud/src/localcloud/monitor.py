@@ -37,6 +37,8 @@ class Monitor:
         self._ecs = ecs
         self._elb = elb
         self._services: dict[str, Service] = {}
+        self._primaries: dict[str, Slot] = {}
+        """By rule, the slot that last had all the weight."""
         self.violations: list[Violation] = []
         router.before(self._check)
 
@@ -117,7 +119,7 @@ class Monitor:
         before = self._weights(binding)
         stored = routing.weights(actions)
         after = {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
-        needed = self._needed(service, _heaviest(before))
+        needed = self._needed(service, self._primary(binding, before))
         for slot in Slot:
             share = _share(after, slot)
             if share <= _share(before, slot):
@@ -149,7 +151,7 @@ class Monitor:
                 continue
             for binding in service.bindings:
                 weights = self._weights(binding)
-                primary = _heaviest(weights)
+                primary = self._primary(binding, weights)
                 size = lowered if slot is primary else self._size(service, primary)
                 share = _share(weights, slot)
                 enough = ceil(share * max(size, service.min_tasks))
@@ -168,6 +170,18 @@ class Monitor:
         rule = routing.rule(binding.rule_arn)
         stored = rule.weights if rule is not None else {}
         return {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
+
+    def _primary(self, binding: Binding, weights: Mapping[Slot, int]) -> Slot | None:
+        """Return the slot that a rollout comes from; None before a first release.
+
+        It is the one that last had all the weight, for as long as any is shared.
+        """
+        for slot in Slot:
+            if _share(weights, slot) == 1:
+                self._primaries[binding.rule_arn] = slot
+        if not any(weights.values()):
+            return None
+        return self._primaries.get(binding.rule_arn, _heaviest(weights))
 
     def _desired(self, service: Service, slot: Slot) -> int:
         return self._ecs.service(service.slots[slot]).desired

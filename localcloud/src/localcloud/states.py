@@ -193,6 +193,11 @@ class States:
             self._end(execution, "FAILED")
         except TimeoutError:
             self._end(execution, "TIMED_OUT")
+        except Exception as broken:
+            # Not a failure that AWS knows: whoever waits is told, and so is the cloud.
+            execution.error, execution.cause = type(broken).__name__, str(broken)
+            self._end(execution, "FAILED")
+            raise
         else:
             execution.output = json.dumps(output)
             self._end(execution, "SUCCEEDED")

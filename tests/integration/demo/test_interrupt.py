@@ -18,7 +18,6 @@ ENVOY, SOME_TASKS = 1, 6
     [
         (signal.SIGINT, ENVOY, 130),
         (signal.SIGINT, SOME_TASKS, 130),
-        (signal.SIGTERM, SOME_TASKS, 130),
         (signal.SIGKILL, SOME_TASKS, -signal.SIGKILL),
     ],
 )

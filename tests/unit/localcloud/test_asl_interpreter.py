@@ -225,7 +225,9 @@ def test_a_retry_backs_off_and_gives_up() -> None:
     done = run({"S": task(Retry=retry)}, answers=[failure("Busy") for _ in range(4)])
     assert done.error is not None
     assert done.error.error == "Busy"
-    waits = [b - a for a, b in zip(done.script.times, done.script.times[1:], strict=False)]
+    waits = [
+        b - a for a, b in zip(done.script.times, done.script.times[1:], strict=False)
+    ]
     assert waits == pytest.approx([2, 4, 8])
 
 
@@ -239,7 +241,9 @@ def test_a_retry_stops_at_its_longest_delay() -> None:
         }
     ]
     done = run({"S": task(Retry=retry)}, answers=[failure("Busy")] * 3 + ["ok"])
-    waits = [b - a for a, b in zip(done.script.times, done.script.times[1:], strict=False)]
+    waits = [
+        b - a for a, b in zip(done.script.times, done.script.times[1:], strict=False)
+    ]
     assert waits == pytest.approx([5, 20, 20])
     assert done.output == "ok"
 

@@ -64,6 +64,19 @@ async def test_weight_on_targets_that_run_but_are_not_healthy_yet_is_noted() -> 
 
 
 @virtual
+async def test_the_measure_stays_the_old_primary_while_weight_is_shared() -> None:
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        cloud.launch("cart", "b", V2, 3, "v2")
+        await cloud.settled("cart-b", 3)
+        cloud.route(system, "cart", 25, 75)
+        assert _noted(cloud) == []
+        cloud.route(system, "cart", 0, 100)
+        [(_, text)] = _noted(cloud)
+        assert "3 healthy targets of 4 needed" in text
+
+
+@virtual
 async def test_a_first_release_needs_the_least_number_of_tasks() -> None:
     async with compute_cloud() as cloud:
         system = cloud.system()

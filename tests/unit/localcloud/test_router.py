@@ -224,7 +224,9 @@ def test_what_is_not_modelled_raises_with_its_name_and_is_remembered() -> None:
         with pytest.raises(NotModelled, match="lambda:ListFunctions"):
             client("lambda").list_functions()
         with pytest.raises(NotModelled, match="parameter desiredCount, taskDef"):
-            client("ecs").update_service(service="a", desiredCount=1, taskDefinition="b")
+            client("ecs").update_service(
+                service="a", desiredCount=1, taskDefinition="b"
+            )
         assert len(router.not_modelled) == 3
 
     routed(test)

@@ -13,6 +13,7 @@ from slipway.domain.traffic import Weights, least_weights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from slipway.domain.health import SlotView
     from slipway.wiring import App
 
 
@@ -46,24 +47,28 @@ def sides_now(service: Service, app: App) -> Sides:
     state = app.journal.state(service.name)
     if state is None:
         return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
-    name = service.slots[state.primary]
-    base = base_tasks(app.ecs.observe(name)[name].desired, service.min_tasks)
+    desired = slots_now(service, app)[state.primary].desired
+    base = base_tasks(desired, service.min_tasks)
     return Sides(state.primary, state.primary.other, base)
 
 
-def base_now(service: Service, sides: Sides, app: App) -> int:
+def slots_now(service: Service, app: App) -> dict[Slot, SlotView]:
+    """Read both slots in one call."""
+    views = app.ecs.observe(*service.slots.values())
+    return {slot: views[name] for slot, name in service.slots.items()}
+
+
+def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> int:
     """Return how many tasks all of the traffic needs, by the primary of this moment."""
     if sides.primary is None:
         return sides.base_tasks
-    name = service.slots[sides.primary]
-    return base_tasks(app.ecs.observe(name)[name].desired, service.min_tasks)
+    return base_tasks(slots[sides.primary].desired, service.min_tasks)
 
 
 def situation(service: Service, app: App) -> Situation:
     """Look at both slots and all rules."""
-    views = app.ecs.observe(*service.slots.values())
     return Situation(
-        desired={slot: views[name].desired for slot, name in service.slots.items()},
+        desired={slot: view.desired for slot, view in slots_now(service, app).items()},
         healthy=least(healthy_now(service, app)),
         weights=least_weights(weights_now(service, app)),
     )

@@ -75,8 +75,14 @@ class Played:
 class Performance:
     """One run of the demonstration."""
 
-    def __init__(self, settings: Settings, screen: Screen) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        screen: Screen,
+        under_load: Sequence[Scene] = scenes.UNDER_LOAD,
+    ) -> None:
         self._settings = settings
+        self._under_load = under_load
         self._screen = screen
         self._boutique = Boutique.read(settings.repository / "examples/boutique")
         self._began = time.time()
@@ -92,7 +98,7 @@ class Performance:
         first = scenes.first_releases(list(self._boutique.services))
         async with AsyncExitStack() as stack:
             await self._bring_up(stack)
-            planned = (first, *scenes.UNDER_LOAD)
+            planned = (first, *self._under_load)
             async with asyncio.TaskGroup() as group:
                 followers = [
                     group.create_task(self._plane.log.follow()),

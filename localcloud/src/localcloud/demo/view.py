@@ -188,11 +188,11 @@ def _verdict(report: SceneReport) -> Text:
 
 def summary(report: Report) -> RenderableType:
     """Return what a person reads when all is over."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("scene", "outcome"):
         table.add_column(name, no_wrap=True)
     for name in ("modelled time", "requests", "failed", "allowed"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for scene in report.scenes:
         limit = scene.receipt.get("bound")
