@@ -1,114 +1,314 @@
-"""A service, live traffic and the whole of Slipway, in virtual time."""
+"""Services, live traffic and the whole of Slipway, in virtual time.
 
-from collections.abc import AsyncIterator
+`road()` starts a world; at its end it asserts what holds in every test: the monitor
+saw no violation (invariant 1), idle slots are at rest (invariant 6), no dead letter was
+left and every workflow came to a recorded end.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
+from localcloud.api import REGION, Call
 from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.delays import Delays, OpenQuestions
+from localcloud.ecs.records import Task, TaskStatus
 from localcloud.fixture import ServiceSpec, System, SystemSettings, create_system
 from localcloud.simulated import Flow, SimulatedRuntime, SimulatedTraffic
+from localcloud.states import Execution
 from slipway.domain.rollout import Outcome
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Service, Slot, Step
+from slipway.domain.service import (
+    Binding,
+    JudgePolicy,
+    RolloutPolicy,
+    Service,
+    Slot,
+    Step,
+)
 from slipway.gateways.journal import Entry, Journal
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REQUESTS_PER_SECOND = 20.0
-LOOK_SECONDS = 15
+POLL_SECONDS = 5
+MINUTE = timedelta(minutes=1)
 GOOD: dict[str, Any] = {"app": "orders", "start_seconds": 8}
+JUDGE = JudgePolicy(min_requests=30)
 QUICK = RolloutPolicy(
-    steps=(Step(10, 120), Step(50, 120), Step(100, 120)),
-    judge=JudgePolicy(min_requests=30),
+    steps=(Step(10, 60), Step(50, 60), Step(100, 60)),
+    judge=JUDGE,
+    look_seconds=30,
     launch_timeout_seconds=300,
     hold_seconds=600,
     retire_delay_seconds=60,
     restore_timeout_seconds=300,
 )
+WRITES = frozenset(
+    {
+        ("ecs", "RegisterTaskDefinition"),
+        ("ecs", "UpdateService"),
+        ("elbv2", "ModifyListener"),
+        ("elbv2", "ModifyRule"),
+    }
+)
+"""Every call with which Slipway changes what serves."""
 
 
 @dataclass(slots=True)
 class Road:
-    """One running world, with one service called orders."""
+    """One running world. Services are called orders, and as further specs say."""
 
     cloud: LocalCloud
     runtime: SimulatedRuntime
     traffic: SimulatedTraffic
     system: System
     journal: Journal
-    flow: Flow | None = None
+    highest: dict[Slot, int] = field(default_factory=lambda: dict.fromkeys(Slot, 0))
+    """The most weight each slot of orders ever had, in percent."""
+
+    # ------------------------------------------------------------------ what one does
 
     @property
     def service(self) -> Service:
         """The service under test, as the fixture made it."""
         return self.system.services[0]
 
-    def push(self, tag: str = "v1", **behaviour: Any) -> str:
+    @property
+    def binding(self) -> Binding:
+        """Where the service under test receives traffic."""
+        return self.service.bindings[0]
+
+    def push(self, tag: str = "v1", *, version: str | None = None, **flaws: Any) -> str:
         """Push an image that behaves so; return its digest."""
-        image = GOOD | {"version": tag} | behaviour
+        image = GOOD | {"version": version or tag} | flaws
         return self.cloud.images.push(self.service.repository, tag, image)
 
-    def send(self) -> Flow:
-        """Begin live traffic."""
-        self.flow = self.traffic.send(
-            self.system.public_listener_arn, REQUESTS_PER_SECOND, host=HOST
-        )
-        return self.flow
+    def send(self, per_second: float = REQUESTS_PER_SECOND) -> Flow:
+        """Begin live traffic to orders."""
+        listener = self.system.public_listener_arn
+        return self.traffic.send(listener, per_second, host=host_of("orders"))
 
-    async def ended(self, digest: str, *, within_seconds: float = 7200) -> Entry:
+    async def pause(self, seconds: float) -> None:
+        """Let modelled time go by."""
+        await self.cloud.clock.sleep(seconds)
+
+    async def until(
+        self, what: Callable[[], object], *, within_seconds: float = 7200
+    ) -> None:
+        """Wait until something is so."""
+        for _ in range(int(within_seconds)):
+            if what():
+                return
+            await self.pause(1)
+        raise TimeoutError(f"not so within {within_seconds} s")
+
+    async def ended(self, digest: str, *, service: str = "orders") -> Entry:
         """Wait until the rollout of an image has ended; return how."""
-        for _ in range(int(within_seconds / LOOK_SECONDS)):
-            for entry in self.journal.rollouts(self.service.name):
-                if entry.rollout.cause.digest == digest and entry.outcome:
-                    return entry
-            await self.cloud.clock.sleep(LOOK_SECONDS)
-        raise TimeoutError(f"no rollout of {digest} ended in {within_seconds} s")
+        for _ in range(7200 // POLL_SECONDS):
+            execution = self.execution(digest, service)
+            if execution is not None and execution.status != "RUNNING":
+                return self.entry(digest, service)
+            await self.pause(POLL_SECONDS)
+        raise TimeoutError(f"no rollout of {digest} has ended")
 
-    async def first_release(self) -> str:
-        """Push a good release and see it promoted; then begin live traffic."""
-        digest = self.push()
-        entry = await self.ended(digest)
+    async def first_release(self, *, per_second: float = REQUESTS_PER_SECOND) -> Flow:
+        """See a good release promoted; then begin live traffic."""
+        entry = await self.ended(self.push())
         assert entry.outcome is Outcome.PROMOTED, entry.reason
-        self.send()
-        await self.cloud.clock.sleep(60)
-        return digest
+        flow = self.send(per_second)
+        await self.pause(60)
+        return flow
+
+    async def reached(self, digest: str, mark: str) -> None:
+        """Wait until a rollout has done something, by the name of its mark."""
+        for _ in range(7200):
+            if mark in self.marks(digest):
+                return
+            await self.pause(1)
+        raise TimeoutError(f"the rollout of {digest} never got to {mark}")
+
+    def scale(self, slot: Slot, count: int) -> None:
+        """Change a slot's desired count from outside, as autoscaling would."""
+        client("ecs").update_service(
+            cluster=self.system.cluster,
+            service=self.service.slots[slot],
+            desiredCount=count,
+        )
+
+    def delete_image(self, digest: str) -> None:
+        """Take an image away from the registry."""
+        client("ecr").batch_delete_image(
+            repositoryName=self.service.repository, imageIds=[{"imageDigest": digest}]
+        )
+
+    def redeliver(self, event: dict[str, Any]) -> None:
+        """Hand an event that happened before to its rules once more."""
+        self.cloud.events.put(event)
+
+    # ----------------------------------------------------------------- what one sees
+
+    def entries(self, digest: str, service: str = "orders") -> list[Entry]:
+        """All rollouts of an image that the journal knows."""
+        known = self.journal.rollouts(service)
+        return [e for e in known if e.rollout.cause.digest == digest]
+
+    def entry(self, digest: str, service: str = "orders") -> Entry:
+        """The only rollout of an image."""
+        [entry] = self.entries(digest, service)
+        return entry
+
+    def marks(self, digest: str) -> list[str]:
+        """What the rollout of an image did until now, in order."""
+        return [
+            mark.name
+            for entry in self.entries(digest)
+            for mark in self.journal.marks(entry.rollout)
+        ]
+
+    def execution(self, digest: str, service: str = "orders") -> Execution | None:
+        """The execution of the rollout workflow for an image, None where none is."""
+        for execution in self.rollouts():
+            given = json.loads(execution.input)
+            if (given["cause"]["digest"], given["service"]) == (digest, service):
+                return execution
+        return None
+
+    def rollouts(self) -> list[Execution]:
+        """All executions of the rollout workflow."""
+        machine = self.cloud.stack.state_machines["RolloutStateMachine"]
+        known = self.cloud.states.executions.values()
+        return [e for e in known if e.machine.arn == machine]
+
+    def pushes(self) -> list[dict[str, Any]]:
+        """The events of all pushes so far, oldest first."""
+        log = self.cloud.events.log
+        return [e for e in log if e["source"] == "aws.ecr"]
+
+    def actions(self) -> list[dict[str, Any]]:
+        """The actions of the rule of orders as they are stored now."""
+        rules = client("elbv2").describe_rules(RuleArns=[self.binding.rule_arn])
+        return cast("list[dict[str, Any]]", rules["Rules"][0]["Actions"])
 
     def weights(self) -> dict[Slot, int]:
-        """The slots' shares in the rule, in percent."""
-        binding = self.service.bindings[0]
-        rule = self._elb().describe_rules(RuleArns=[binding.rule_arn])["Rules"][0]
-        groups = rule["Actions"][-1].get("ForwardConfig", {}).get("TargetGroups", [])
-        weight = {g["TargetGroupArn"]: g["Weight"] for g in groups}
-        return {
-            slot: weight.get(arn, 0) for slot, arn in binding.target_group_arns.items()
-        }
+        """The slots' shares in the rule, in percent; all 0 where it is closed."""
+        return self._shares(self.actions())
 
-    def desired(self) -> dict[Slot, int]:
+    def desired(self, service: Service | None = None) -> dict[Slot, int]:
         """The slots' desired counts."""
-        return {
-            slot: self.cloud.ecs.service(name, self.system.cluster).desired
-            for slot, name in self.service.slots.items()
-        }
+        slots = (service or self.service).slots
+        return {slot: self.cloud.ecs.service(n).desired for slot, n in slots.items()}
 
-    def _elb(self) -> Any:
-        return cast("Any", boto3.client("elbv2", region_name="eu-west-1"))
+    def tasks(self, slot: Slot) -> list[Task]:
+        """The slot's tasks that run now."""
+        name = self.service.slots[slot]
+        return [
+            task
+            for task in self.cloud.ecs.tasks()
+            if task.service.name == name and task.status is TaskStatus.RUNNING
+        ]
+
+    def healthy(self, slot: Slot) -> int:
+        """How many targets of a slot are healthy now."""
+        return self.cloud.elb.healthy(self.binding.target_group_arns[slot])
+
+    def writes(self, *operations: str, by_slipway: bool = True) -> list[Call]:
+        """Calls that changed what serves, all of them or those named."""
+        return [
+            call
+            for call in self.cloud.router.calls
+            if (call.service, call.operation) in WRITES
+            and (not operations or call.operation in operations)
+            and (not by_slipway or call.caller is not None)
+        ]
+
+    def pages(self) -> list[dict[str, Any]]:
+        """What was sent to the person on call, oldest first."""
+        topic = self.cloud.topics[self.cloud.stack.resource("PagesTopic").name]
+        return [json.loads(message) for message in topic.messages]
+
+    def rejections(self) -> list[str]:
+        """Why events were rejected, from the functions' logs."""
+        logs = self.cloud.functions.logs
+        return [line["reason"] for line in logs if line.get("message") == "rejected"]
+
+    def dead_letters(self) -> list[str]:
+        """All messages that nobody could handle."""
+        queues = self.cloud.stack.queues
+        return [
+            message.body
+            for name, queue in queues.items()
+            if name.endswith("DeadLetters")
+            for message in queue.messages
+        ]
+
+    # ----------------------------------------------------------------------- the end
+
+    def assert_sound(self) -> None:
+        """Assert what holds at the end of every test."""
+        assert not self.cloud.monitor.violations
+        assert not self.dead_letters()
+        for execution in self.cloud.states.executions.values():
+            assert execution.status in {"RUNNING", "SUCCEEDED"}, execution.description
+
+    def assert_at_rest(self) -> None:
+        """Assert that no rollout runs and that idle slots are idle."""
+        assert {e.status for e in self.rollouts()} <= {"SUCCEEDED"}
+        assert not self.cloud.monitor.at_rest()
+
+    def _shares(self, actions: Sequence[Any]) -> dict[Slot, int]:
+        groups = actions[-1].get("ForwardConfig", {}).get("TargetGroups", [])
+        weight = {g["TargetGroupArn"]: g["Weight"] for g in groups}
+        arns = self.binding.target_group_arns
+        return {slot: weight.get(arn, 0) for slot, arn in arns.items()}
+
+    def note_weights(self, params: dict[str, Any]) -> None:
+        """Remember the highest weight each slot was given."""
+        if params["RuleArn"] == self.binding.rule_arn:
+            for slot, share in self._shares(params["Actions"]).items():
+                self.highest[slot] = max(self.highest[slot], share)
 
 
-HOST = "orders.example.com"
+def client(service: str) -> Any:
+    """A client of one who is not Slipway: the other actors of a test."""
+    return cast("Any", boto3).client(service, region_name=REGION)
+
+
+def host_of(service: str) -> str:
+    """The host header that a service answers to."""
+    return f"{service}.example.com"
+
+
+def spec(name: str, policy: RolloutPolicy = QUICK, **settings: Any) -> ServiceSpec:
+    """A public service with four tasks whose tags v* roll out, unless told else."""
+    usual = {"min_tasks": 4, "tag_pattern": "v*"}
+    return ServiceSpec(
+        name=name,
+        port=8080,
+        host=host_of(name),
+        public=True,
+        rollout=policy,
+        **(usual | settings),
+    )
 
 
 @asynccontextmanager
 async def road(
-    *,
     policy: RolloutPolicy = QUICK,
-    tag_pattern: str = "v*",
-    min_tasks: int = 4,
+    *more: ServiceSpec,
     open_questions: OpenQuestions | None = None,
+    at_rest: bool = True,
+    **settings: Any,
 ) -> AsyncIterator[Road]:
-    """Start the world; at the end nothing may have failed unseen."""
+    """Start a world with orders and `more`, and check it at its end.
+
+    `settings` are those of orders. A test whose rollout needs a person does not end
+    `at_rest`.
+    """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
     delays, questions = Delays(), open_questions or OpenQuestions()
@@ -125,25 +325,21 @@ async def road(
         delays=delays,
         open_questions=questions,
     ) as cloud:
-        spec = ServiceSpec(
-            name="orders",
-            port=8080,
-            host=HOST,
-            public=True,
-            min_tasks=min_tasks,
-            rollout=policy,
-            tag_pattern=tag_pattern,
-        )
         system = create_system(
             cloud.network,
             cloud.monitor,
-            [spec],
+            [spec("orders", policy, **settings), *more],
             SystemSettings(environment="test"),
         )
         table = cloud.stack.outputs["JournalTableName"]
-        journal = Journal(boto3.client("dynamodb", region_name="eu-west-1"), table)
-        journal.put_service(system.services[0])
+        journal = Journal(client("dynamodb"), table)
+        for service in system.services:
+            journal.put_service(service)
         traffic = cast("SimulatedTraffic", cloud.data_plane)
-        yield Road(cloud, runtime, traffic, system, journal)
+        world = Road(cloud, runtime, traffic, system, journal)
+        cloud.router.after("elbv2", "ModifyRule", world.note_weights)
+        yield world
         traffic.close()
-        assert not cloud.monitor.violations
+        world.assert_sound()
+        if at_rest:
+            world.assert_at_rest()

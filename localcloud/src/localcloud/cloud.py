@@ -57,6 +57,7 @@ _PROCESS = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
     "MOTO_ACCOUNT_ID": ACCOUNT,
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
 
@@ -113,7 +114,7 @@ class LocalCloud:
     _process: _Process
 
     @classmethod
-    async def start(  # noqa: PLR0913  a composition root takes all there is to choose
+    async def start(
         cls,
         clock: Clock,
         runtime: TaskRuntime,

@@ -195,7 +195,7 @@ class Functions:
         self._functions: dict[str, Function] = {}
         self._listeners: list[Callable[[dict[str, Any]], object]] = []
 
-    def create(  # noqa: PLR0913  a function has that many properties
+    def create(
         self,
         name: str,
         code_dir: Path,

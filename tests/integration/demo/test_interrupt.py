@@ -1,7 +1,6 @@
 """However and whenever the demonstration is ended, no process of it stays."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -53,7 +52,7 @@ def test_nothing_stays_after(
 
 
 def _all() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return (int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit())
 
 
 def _children(parent: int) -> Iterator[int]:

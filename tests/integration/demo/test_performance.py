@@ -4,12 +4,11 @@ import asyncio
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from localcloud.demo.performance import Performance, Settings
 from localcloud.demo.report import Report
 from localcloud.demo.scenes import UNDER_LOAD
 from localcloud.demo.view import Screen
+from rich.console import Console
 
 CRASHING = [scene for scene in UNDER_LOAD if scene.never_serves]
 

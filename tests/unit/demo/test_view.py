@@ -4,23 +4,36 @@ import time
 from datetime import UTC, datetime
 from io import StringIO
 
-from rich.console import Console
-from slipway.domain.service import Binding, Service, Slot, TaskShape
-
 from localcloud.demo.access_log import Hop
 from localcloud.demo.decisions import Decision
 from localcloud.demo.processes import Tenancy
 from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, SlotRow, render
 from localcloud.seams import ListenerView, RoutingView, RuleView
+from rich.console import Console
+from slipway.domain.service import Binding, Service, Slot, TaskShape
 
 SERVICE = Service(
     name="cart",
     repository="demo/cart",
     registry="registry",
     slots={Slot.A: "cart-a", Slot.B: "cart-b"},
-    task=TaskShape(256, 512, 7070, "execution", "task"),
-    bindings=(Binding("listener", "rule", {Slot.A: "group-a", Slot.B: "group-b"}),),
+    task=TaskShape(
+        cpu=256,
+        memory_mib=512,
+        port=7070,
+        execution_role_arn="execution",
+        task_role_arn="task",
+        security_group_ids=("sg",),
+    ),
+    bindings=(
+        Binding(
+            listener_arn="listener",
+            rule_arn="rule",
+            parking_rule_arn="parking",
+            target_group_arns={Slot.A: "group-a", Slot.B: "group-b"},
+        ),
+    ),
     min_tasks=1,
     max_tasks=2,
 )
@@ -34,7 +47,20 @@ def routed(weights: dict[str, int], fixed: int | None = None) -> RoutingView:
 
 def hop(group: str, status: int, seconds_ago: float) -> Hop:
     start = time.time() - seconds_ago
-    return Hop("t", "r", start, 0, "app/i/1", "h", "r", group, "u", status, "", True)
+    return Hop(
+        trace="t",
+        request="r",
+        start=start,
+        seconds=0,
+        load_balancer="app/i/1",
+        host="h",
+        rule="rule",
+        target_group=group,
+        upstream="u",
+        status=status,
+        flags="",
+        answered=True,
+    )
 
 
 def rows(

@@ -31,6 +31,7 @@ class Script:
     times: list[float] = field(default_factory=list)
 
     async def invoke(self, function: str, payload: Any) -> Mapping[str, Any]:
+        """Play the next answer; a number is a wait, and then an answer."""
         assert function == "f"
         self.payloads.append(payload)
         self.times.append(self.clock.time())
@@ -44,6 +45,7 @@ class Script:
     async def execute(
         self, machine: str, name: str | None, payload: Any
     ) -> Mapping[str, Any]:
+        """Not a part of these tests."""
         raise NotImplementedError
 
 
@@ -90,7 +92,7 @@ def run(
             Identity("arn:execution", "one", "arn:machine", "m", clock.now()),
             tasks=result.script,
             clock=clock,
-            random=Random(seed),
+            random=Random(seed),  # noqa: S311  repeatable
             progress=result.progress,
         )
         try:
@@ -347,7 +349,7 @@ def test_a_bad_expression_of_a_task_can_be_caught_by_it() -> None:
     ],
 )
 def test_lists_of_errors_match_as_documented(
-    listed: str, error: str, caught: bool
+    listed: str, error: str, *, caught: bool
 ) -> None:
     states = {
         "S": task(Catch=[{"ErrorEquals": [listed], "Next": "Caught"}]),
@@ -423,7 +425,7 @@ def test_a_cancelled_execution_runs_no_catch() -> None:
             Identity("a", "b", "c", "d", clock.now()),
             tasks=Script(clock, [60.0]),
             clock=clock,
-            random=Random(1),
+            random=Random(1),  # noqa: S311  repeatable
             progress=progress,
         )
         running = asyncio.ensure_future(interpreter.run({}))

@@ -256,3 +256,24 @@ async def test_exits_of_healthy_tasks_trip_the_breaker_only_if_aws_counts_them(
         cloud.runtime.sick.clear()
         await cloud.clock.sleep(300)
         assert cloud.deployment("cart-a")["rolloutState"] == state
+
+
+@virtual
+async def test_a_healthy_task_makes_the_breaker_count_anew() -> None:
+    async with compute_cloud() as cloud:
+        cloud.system()
+        cloud.launch("cart", "a", V1, 3)
+        await cloud.clock.sleep(10)
+        steady = cloud.compute.ecs.tasks()[0]
+        cloud.runtime.sick.add(steady.address or "")
+        for _ in range(2):
+            while cloud.describe("cart-a")["runningCount"] < 3:
+                await cloud.clock.sleep(0.2)
+            for task in cloud.compute.ecs.tasks():
+                if task.wanted and task is not steady:
+                    cloud.runtime.crash(task.arn)
+            await cloud.clock.sleep(6)
+            assert cloud.deployment("cart-a")["failedTasks"] == 2
+            cloud.runtime.sick.clear()
+        await cloud.clock.sleep(120)
+        assert cloud.deployment("cart-a")["rolloutState"] == "COMPLETED"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from localcloud.elb import Health
+from localcloud.network import AddressesExhausted
 from localcloud.seams import Target
 
 from tests.unit.localcloud.compute import Cloud, client, compute_cloud, virtual
@@ -101,6 +102,18 @@ async def test_an_address_is_not_used_again_while_others_are_free() -> None:
 
 
 @virtual
+async def test_a_full_subnet_gives_its_oldest_free_address_or_none() -> None:
+    async with compute_cloud() as cloud:
+        network = cloud.compute.network
+        subnet = network.subnets[0]
+        taken = [network.take(subnet) for _ in range(1019)]
+        with pytest.raises(AddressesExhausted):
+            network.take(subnet)
+        network.give_back(taken[7])
+        assert network.take(subnet) == taken[7]
+
+
+@virtual
 async def test_a_task_drains_for_the_whole_delay_before_it_is_told_to_stop() -> None:
     async with compute_cloud() as cloud:
         system = cloud.system()
@@ -116,8 +129,10 @@ async def test_a_task_drains_for_the_whole_delay_before_it_is_told_to_stop() -> 
         assert cloud.runtime.running(address) is not None
         await cloud.clock.sleep(27)
         assert cloud.runtime.running(address) is not None
+        assert cloud.compute.network.resident(address) is not None
         await cloud.clock.sleep(4)
         assert cloud.runtime.running(address) is None
+        assert cloud.compute.network.resident(address) is None
 
 
 @virtual

@@ -20,6 +20,7 @@ class Inbox:
     received: list[tuple[float, Any]] = field(default_factory=list)
 
     async def deliver(self, event: dict[str, Any]) -> None:
+        """Refuse as often as told, then keep."""
         if self.refusals:
             self.refusals -= 1
             raise Undeliverable("not now")
@@ -27,16 +28,20 @@ class Inbox:
 
     @property
     def details(self) -> list[Any]:
+        """What came, without times."""
         return [detail for _, detail in self.received]
 
 
 @dataclass
 class World:
+    """A bus and its surroundings."""
+
     clock: Clock
     bus: EventBus
     background: Background
 
     def inbox(self, pattern: Any, **rule: Any) -> Inbox:
+        """Add a rule with one target."""
         inbox = Inbox(self.clock)
         self.bus.rule(Rule("r", pattern, [RuleTarget(inbox)], **rule))
         return inbox

@@ -18,6 +18,8 @@ from localcloud.functions import FunctionError, Functions, UnknownFunction
 
 @dataclass
 class World:
+    """Functions and their surroundings."""
+
     folder: Path
     clock: Clock
     router: Router
@@ -25,6 +27,7 @@ class World:
     functions: Functions
 
     def create(self, name: str, source: str, **settings: Any) -> None:
+        """Write a function's source and deploy it."""
         code = self.folder / name
         code.mkdir()
         (code / "app.py").write_text(textwrap.dedent(source))
@@ -41,8 +44,9 @@ def play(
     def run(test: Callable[[World], Awaitable[None]]) -> None:
         async def main() -> None:
             clock, background = Clock(), Background()
+            chance = Random(1)  # noqa: S311  repeatable
             with Router(clock) as router:
-                functions = Functions(clock, background, Random(1))
+                functions = Functions(clock, background, chance)
                 await test(World(tmp_path, clock, router, background, functions))
 
         run_virtual(main())

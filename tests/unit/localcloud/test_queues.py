@@ -74,6 +74,7 @@ class Handler:
     most: int = 0
 
     async def invoke(self, name: str, payload: Any) -> Any:
+        """Note the batch, take the time, answer."""
         assert name == "f"
         bodies = [record["body"] for record in payload["Records"]]
         self.batches.append((self.clock.time(), bodies))
@@ -86,6 +87,7 @@ class Handler:
 
     @property
     def bodies(self) -> list[list[str]]:
+        """The batches without times."""
         return [bodies for _, bodies in self.batches]
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
-from localcloud import blocking
 from localcloud.api import AwsError, NotModelled, Parameters, Router, only
 from localcloud.clock import Clock, run_virtual
 from moto.core.base_backend import BackendDict
+
+from localcloud import blocking
 
 REGION = "eu-west-1"
 
@@ -41,10 +42,13 @@ def routed(test: Callable[[Router], Any]) -> Any:
 
 @dataclass
 class Caller:
+    """A function with a role."""
+
     name: str
     allowed: tuple[str, ...]
 
     def allows(self, action: str) -> bool:
+        """Say whether the role allows an action."""
         return action in self.allowed
 
 
@@ -116,7 +120,8 @@ def test_the_sdk_still_validates_parameters() -> None:
         ),
     ],
 )
-def test_an_error_has_its_code_in_every_protocol(  # noqa: PLR0913
+def test_an_error_has_its_code_in_every_protocol(
+    *,
     service: str,
     operation: str,
     method: str,

@@ -81,14 +81,17 @@ async def test_before_a_first_release_the_rule_itself_answers() -> None:
         assert _sum(cloud, system, "RequestCount", Slot.A) == 0
 
 
+@pytest.mark.parametrize(("per_second", "seconds"), [(20.0, 100), (2.0, 1000)])
 @virtual
-async def test_a_release_that_fails_every_fifth_request_is_blamed_for_those() -> None:
+async def test_a_release_that_fails_every_fifth_request_is_blamed_for_those(
+    per_second: float, seconds: int
+) -> None:
     async with compute_cloud() as cloud:
         system = await _two_slots(cloud, fail_every=5)
         cloud.route(system, "cart", 50, 50)
         await cloud.clock.sleep(5)
-        flow = cloud.traffic.send(system.public_listener_arn, 20.0)
-        await cloud.clock.sleep(100)
+        flow = cloud.traffic.send(system.public_listener_arn, per_second)
+        await cloud.clock.sleep(seconds)
         cloud.traffic.stop(flow)
         await cloud.clock.sleep(300)
         [bad] = {

@@ -87,7 +87,7 @@ class Identity:
 class Interpreter:
     """One execution."""
 
-    def __init__(  # noqa: PLR0913  each is a part of the execution's surroundings
+    def __init__(
         self,
         definition: Definition,
         identity: Identity,

@@ -1,0 +1,225 @@
+"""What the services of an environment are doing, read once and shown as data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from slipway.domain.health import SlotView
+from slipway.domain.rollout import Outcome, Rollout, ServiceState
+from slipway.domain.service import Service, Slot
+from slipway.errors import InvalidRecord, NotFound
+from slipway.gateways.ecs import Ecs
+from slipway.gateways.elbv2 import LoadBalancing
+from slipway.gateways.journal import Entry, Journal
+
+
+class Role(StrEnum):
+    """What a slot is at this moment."""
+
+    PRIMARY = "primary"
+    CANDIDATE = "candidate"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a status is read from."""
+
+    journal: Journal
+    ecs: Ecs
+    load_balancing: LoadBalancing
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStatus:
+    """One slot: an ECS service with its target groups."""
+
+    slot: Slot
+    role: Role
+    ecs_service: str
+    release_id: str | None
+    """None where the journal knows of none, as before a first release."""
+    revision: str
+    """The task definition as FAMILY:REVISION."""
+    desired: int
+    running: int
+    launch: str
+    """ECS's own verdict on the slot's deployment (rolloutState)."""
+    weight_percents: tuple[int, ...]
+    """The slot's share in every rule, equal shares once; empty where rules answer by
+    themselves."""
+    healthy: int
+    """Healthy targets, in the binding where there are fewest."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutStatus:
+    """A rollout that has not ended."""
+
+    rollout_id: str
+    release_id: str
+    tag: str
+    began_at: datetime
+    holds_lease: bool
+    """False while it waits its turn."""
+    last_mark: str | None
+    last_mark_at: datetime | None
+    reason: str | None
+    """Why the last mark was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the newest rollout that ended did so."""
+
+    rollout_id: str
+    release_id: str
+    tag: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service. Where `problem` says why it could not be read, the rest is empty."""
+
+    name: str
+    slots: tuple[SlotStatus, ...] = ()
+    rollouts: tuple[RolloutStatus, ...] = ()
+    """Those that have not ended, the one that holds the lease first."""
+    last: Ended | None = None
+    problem: str | None = None
+
+
+def read_status(sources: Sources, service: str | None = None) -> list[ServiceStatus]:
+    """Read all services, or one; nothing is changed.
+
+    A service whose record is broken, or whose slots or rules are gone, says so in its
+    `problem`; the others are read all the same. Raises NotFound for an unknown
+    `service`, and whatever makes reading impossible altogether.
+    """
+    known = sources.journal.services()
+    if service is not None and service not in known:
+        listed = ", ".join(known) or "none"
+        raise NotFound(f"the journal has no service {service}; it has {listed}")
+    return [_read(name, sources) for name in ([service] if service else known)]
+
+
+def _read(name: str, sources: Sources) -> ServiceStatus:
+    journal = sources.journal
+    try:
+        service = journal.service(name)
+        state, lease = journal.state(name), journal.lease(name)
+        entries = journal.rollouts(name)
+        holder = lease.rollout_id if lease else None
+        running = next((e.rollout for e in entries if e.rollout.id == holder), None)
+        return ServiceStatus(
+            name,
+            slots=_slots(service, state, running, sources),
+            rollouts=_unfinished(entries, holder, sources),
+            last=_last(entries),
+        )
+    except (InvalidRecord, NotFound) as error:
+        return ServiceStatus(name, problem=str(error))
+
+
+def _slots(
+    service: Service,
+    state: ServiceState | None,
+    running: Rollout | None,
+    sources: Sources,
+) -> tuple[SlotStatus, ...]:
+    views = sources.ecs.observe(*service.slots.values())
+    rules = [
+        shares
+        for binding in service.bindings
+        for shares in sources.load_balancing.weights(binding)
+    ]
+    return tuple(
+        _slot(
+            slot,
+            views[service.slots[slot]],
+            _part(slot, state, running),
+            weight_percents=tuple(sorted({shares.get(slot, 0) for shares in rules})),
+            healthy=min(
+                (
+                    sources.load_balancing.healthy(binding.target_group_arns[slot])
+                    for binding in service.bindings
+                ),
+                default=0,
+            ),
+        )
+        for slot in Slot
+    )
+
+
+def _slot(
+    slot: Slot,
+    view: SlotView,
+    part: tuple[Role, str | None],
+    *,
+    weight_percents: tuple[int, ...],
+    healthy: int,
+) -> SlotStatus:
+    role, release_id = part
+    return SlotStatus(
+        slot=slot,
+        role=role,
+        ecs_service=view.ecs_service,
+        release_id=release_id,
+        revision=view.task_definition_arn.rsplit("/", 1)[-1],
+        desired=view.desired,
+        running=view.running,
+        launch=view.launch,
+        weight_percents=weight_percents,
+        healthy=healthy,
+    )
+
+
+def _part(
+    slot: Slot, state: ServiceState | None, running: Rollout | None
+) -> tuple[Role, str | None]:
+    """Return a slot's role and its release, the primary's before the candidate's."""
+    if state is not None and state.primary is slot:
+        return Role.PRIMARY, state.release_id
+    sides = running.sides if running else None
+    if running is not None and sides is not None and sides.candidate is slot:
+        return Role.CANDIDATE, running.release.id
+    return Role.IDLE, None
+
+
+def _unfinished(
+    entries: list[Entry], holder: str | None, sources: Sources
+) -> tuple[RolloutStatus, ...]:
+    found = []
+    for entry in entries:
+        if entry.outcome is not None:
+            continue
+        rollout = entry.rollout
+        last = next(iter(reversed(sources.journal.marks(rollout))), None)
+        found.append(
+            RolloutStatus(
+                rollout_id=rollout.id,
+                release_id=rollout.release.id,
+                tag=rollout.cause.tag,
+                began_at=rollout.created_at,
+                holds_lease=rollout.id == holder,
+                last_mark=last.name if last else None,
+                last_mark_at=last.at if last else None,
+                reason=last.reason if last else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda rollout: not rollout.holds_lease))
+
+
+def _last(entries: list[Entry]) -> Ended | None:
+    for entry in reversed(entries):
+        if entry.outcome is not None:
+            return Ended(
+                rollout_id=entry.rollout.id,
+                release_id=entry.rollout.release.id,
+                tag=entry.rollout.cause.tag,
+                outcome=entry.outcome,
+                reason=entry.reason or "",
+            )
+    return None

@@ -1,0 +1,294 @@
+"""Makes what tests talk about, with every default in sight.
+
+Each builder takes what its test is about by name; the rest is an ordinary orders
+service, in account 111122223333, region eu-west-1, and everything began at `START`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from slipway.domain.diagnosis import Finding, Trouble
+from slipway.domain.health import Launch, SlotView
+from slipway.domain.judge import Evidence, Traffic
+from slipway.domain.release import Cause, Image, Release, release_of
+from slipway.domain.rollout import Mark, Rollout, ServiceState, Sides
+from slipway.domain.service import (
+    Binding,
+    JudgePolicy,
+    RolloutPolicy,
+    Service,
+    Slot,
+    Step,
+    TaskShape,
+)
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+"""When the image was pushed, and all else began."""
+
+DIGEST = "sha256:" + "a1" * 32
+OTHER_DIGEST = "sha256:" + "b2" * 32
+SUBNETS = ("subnet-0a", "subnet-0b")
+ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+ELB = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
+REVISION = f"{ECS}:task-definition/test-orders:7"
+TASK = f"{ECS}:task/test/0123456789abcdef0123456789abcdef"
+EVENTS = Path(__file__).parent / "events"
+
+
+def after(seconds: float) -> datetime:
+    """Return the moment so many seconds after everything began."""
+    return START + timedelta(seconds=seconds)
+
+
+def a_binding(number: int = 0) -> Binding:
+    """Return the binding with this number; each has its own rules and groups."""
+    balancer = f"app/test-public/{number:016x}"
+    return Binding(
+        listener_arn=f"{ELB}:listener/{balancer}/1111111111111111",
+        rule_arn=f"{ELB}:listener-rule/{balancer}/1111111111111111/2222222222222222",
+        parking_rule_arn=(
+            f"{ELB}:listener-rule/{balancer}/1111111111111111/3333333333333333"
+        ),
+        target_group_arns={
+            slot: f"{ELB}:targetgroup/test-orders-{slot}/{number:016x}"
+            for slot in Slot
+        },
+    )
+
+
+def a_task_shape(
+    *,
+    cpu: int = 256,
+    memory_mib: int = 512,
+    port: int = 8080,
+    execution_role_arn: str = f"arn:aws:iam::{ACCOUNT}:role/execution",
+    task_role_arn: str = f"arn:aws:iam::{ACCOUNT}:role/orders",
+    security_group_ids: tuple[str, ...] = ("sg-0a1b2c3d4e5f60718",),
+    environment: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = (),
+    stop_timeout_seconds: int = 30,
+    log_group: str | None = None,
+) -> TaskShape:
+    """Return what shapes the tasks of orders."""
+    return TaskShape(
+        cpu=cpu,
+        memory_mib=memory_mib,
+        port=port,
+        execution_role_arn=execution_role_arn,
+        task_role_arn=task_role_arn,
+        security_group_ids=security_group_ids,
+        environment={"LOG_LEVEL": "info"} if environment is None else environment,
+        command=command,
+        stop_timeout_seconds=stop_timeout_seconds,
+        log_group=log_group,
+    )
+
+
+def a_policy(
+    *,
+    steps: tuple[Step, ...] = (Step(10, 300), Step(50, 300), Step(100, 300)),
+    judge: JudgePolicy | None = None,
+    look_seconds: int = 15,
+    max_task_failures: int = 0,
+    launch_timeout_seconds: int = 900,
+    hold_seconds: int = 3600,
+    retire_delay_seconds: int = 600,
+    restore_timeout_seconds: int = 900,
+) -> RolloutPolicy:
+    """Return how releases of orders become the primary."""
+    return RolloutPolicy(
+        steps=steps,
+        judge=judge or a_judge_policy(),
+        look_seconds=look_seconds,
+        max_task_failures=max_task_failures,
+        launch_timeout_seconds=launch_timeout_seconds,
+        hold_seconds=hold_seconds,
+        retire_delay_seconds=retire_delay_seconds,
+        restore_timeout_seconds=restore_timeout_seconds,
+    )
+
+
+def a_judge_policy(
+    *,
+    max_failure_percent: float = 1.0,
+    max_increase_percent: float = 0.5,
+    min_requests: int = 50,
+    warmup_seconds: int = 30,
+    metric_lateness_seconds: int = 120,
+) -> JudgePolicy:
+    """Return when a candidate counts as good or bad."""
+    return JudgePolicy(
+        max_failure_percent=max_failure_percent,
+        max_increase_percent=max_increase_percent,
+        min_requests=min_requests,
+        warmup_seconds=warmup_seconds,
+        metric_lateness_seconds=metric_lateness_seconds,
+    )
+
+
+def a_service(
+    *,
+    name: str = "orders",
+    repository: str = "test/orders",
+    slots: Mapping[Slot, str] | None = None,
+    task: TaskShape | None = None,
+    bindings: tuple[Binding, ...] | None = None,
+    min_tasks: int = 4,
+    max_tasks: int = 10,
+    tag_pattern: str = "v*",
+    rollout: RolloutPolicy | None = None,
+) -> Service:
+    """Return a service with one binding."""
+    return Service(
+        name=name,
+        repository=repository,
+        registry=f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com",
+        slots={s: f"{name}-{s}" for s in Slot} if slots is None else slots,
+        task=task or a_task_shape(),
+        bindings=(a_binding(),) if bindings is None else bindings,
+        min_tasks=min_tasks,
+        max_tasks=max_tasks,
+        tag_pattern=tag_pattern,
+        rollout=rollout or a_policy(),
+    )
+
+
+def a_cause(
+    *,
+    repository: str = "test/orders",
+    tag: str = "v1",
+    digest: str = DIGEST,
+    pushed_at: datetime = START,
+) -> Cause:
+    """Return a push of orders v1."""
+    return Cause(repository, tag, digest, pushed_at)
+
+
+def an_image(
+    *,
+    repository: str = "test/orders",
+    tag: str = "v1",
+    digest: str = DIGEST,
+    pushed_at: datetime = START,
+) -> Image:
+    """Return what the registry holds under v1."""
+    return Image(repository, tag, digest, pushed_at)
+
+
+def a_release(
+    *,
+    service: Service | None = None,
+    digest: str = DIGEST,
+    subnet_ids: tuple[str, ...] = SUBNETS,
+) -> Release:
+    """Return the release that runs an image of orders."""
+    return release_of(service or a_service(), digest, subnet_ids=subnet_ids)
+
+
+def a_rollout(
+    *,
+    service: Service | None = None,
+    cause: Cause | None = None,
+    release: Release | None = None,
+    created_at: datetime = START,
+    sides: Sides | None = None,
+) -> Rollout:
+    """Return the rollout of a cause; it has sides only where they are given."""
+    service, cause = service or a_service(), cause or a_cause()
+    return Rollout(
+        id=cause.rollout_id(service.name),
+        service=service,
+        cause=cause,
+        release=release or a_release(service=service, digest=cause.digest),
+        created_at=created_at,
+        sides=sides,
+    )
+
+
+def some_sides(
+    *, primary: Slot | None = Slot.A, candidate: Slot = Slot.B, base_tasks: int = 4
+) -> Sides:
+    """Return sides with slot a in service and slot b free."""
+    return Sides(primary, candidate, base_tasks)
+
+
+def a_state(
+    *,
+    primary: Slot = Slot.A,
+    release_id: str = "0123456789ab",
+    rollout_id: str = "orders-0",
+    since: datetime = START,
+) -> ServiceState:
+    """Return the state of a service whose slot a serves."""
+    return ServiceState(primary, release_id, rollout_id, since)
+
+
+def a_mark(
+    name: str = "launched",
+    *,
+    at: datetime = START,
+    reason: str = "as planned",
+    facts: Mapping[str, float] | None = None,
+) -> Mark:
+    """Return something that a rollout did."""
+    return Mark(name, at, reason, facts or {})
+
+
+def a_finding(
+    task_arn: str = TASK,
+    *,
+    trouble: Trouble = Trouble.CRASHED,
+    reason: str = "Essential container in task exited",
+) -> Finding:
+    """Return one task's bad end."""
+    return Finding(task_arn, trouble, reason)
+
+
+def a_slot_view(
+    *,
+    ecs_service: str = "orders-b",
+    task_definition_arn: str = REVISION,
+    desired: int = 4,
+    running: int = 4,
+    launch: Launch = Launch.COMPLETED,
+    launch_reason: str = "",
+) -> SlotView:
+    """Return an ECS service whose four tasks run."""
+    return SlotView(
+        ecs_service, task_definition_arn, desired, running, launch, launch_reason
+    )
+
+
+def some_traffic(requests: float = 1000, *, failures: float = 0) -> Traffic:
+    """Return what one slot answered."""
+    return Traffic(requests, requests - failures)
+
+
+def some_evidence(
+    *, candidate: Traffic | None = None, primary: Traffic | None = None
+) -> Evidence:
+    """Return what both sides answered: both well, unless given."""
+    return Evidence(candidate or some_traffic(), primary or some_traffic())
+
+
+def an_event(name: str, **detail: Any) -> dict[str, Any]:
+    """Return the sample event of tests/events, with some of its detail replaced."""
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    event["detail"] |= detail
+    return event
+
+
+def without(event: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """Return an event without one field of its detail."""
+    detail = {key: value for key, value in event["detail"].items() if key != field}
+    return {**event, "detail": detail}
+
+
+def sample_events(*, of: str) -> Sequence[str]:
+    """Return the names of the sample events of a kind, such as task-stopped."""
+    return sorted(path.stem for path in EVENTS.glob(f"{of}*.json"))

@@ -1,0 +1,200 @@
+"""Executions through the API: names, nesting, stopping, and their events."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from localcloud.cloud import LocalCloud
+from localcloud.states import Execution
+
+from tests.integration.localcloud.small_cloud import play
+
+
+def workflows() -> Any:
+    return boto3.client("stepfunctions", region_name="eu-west-1")
+
+
+def begin(cloud: LocalCloud, output: str = "GreetingArn", **given: Any) -> str:
+    answer = workflows().start_execution(
+        stateMachineArn=cloud.stack.outputs[output], **given
+    )
+    return str(answer["executionArn"])
+
+
+def named(cloud: LocalCloud, name: str) -> Execution:
+    return next(e for e in cloud.states.executions.values() if e.name == name)
+
+
+def test_an_execution_is_described_while_it_runs_and_after_it() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        arn = begin(cloud, name="one", input='{"name": "ann"}')
+        running = workflows().describe_execution(executionArn=arn)
+        assert (running["status"], running["name"]) == ("RUNNING", "one")
+        assert running["startDate"] == cloud.clock.epoch
+        assert "stopDate" not in running
+        await cloud.states.finished(arn)
+        ended = workflows().describe_execution(executionArn=arn)
+        assert ended["status"] == "SUCCEEDED"
+        assert json.loads(ended["output"]) == {"text": "hello ann from test"}
+        assert (ended["stopDate"] - ended["startDate"]).total_seconds() > 60
+        assert cloud.states.executions[arn].progress.visited == [
+            "Greet",
+            "Pause",
+            "Done",
+        ]
+
+    play(scene)
+
+
+def test_a_name_starts_once_while_it_runs_and_never_again() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        arn = begin(cloud, name="one", input='{"name": "ann"}')
+        assert begin(cloud, name="one", input='{"name": "ann"}') == arn
+        with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+            begin(cloud, name="one", input='{"name": "bob"}')
+        await cloud.states.finished(arn)
+        with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+            begin(cloud, name="one", input='{"name": "ann"}')
+        assert len(cloud.states.executions) == 1
+        assert begin(cloud, input="{}") != begin(cloud, input="{}")
+        await cloud.clock.sleep(200)
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"name": "a b"}, "InvalidName"),
+        ({"name": "a:b"}, "InvalidName"),
+        ({"input": "{"}, "InvalidExecutionInput"),
+        ({"input": json.dumps("x" * 262_144)}, "ValidationException"),
+    ],
+)
+def test_names_and_inputs_have_their_limits(given: dict[str, str], code: str) -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        with pytest.raises(ClientError) as caught:
+            begin(cloud, **given)
+        assert caught.value.response["Error"]["Code"] == code
+
+    play(scene)
+
+
+def test_unknown_machines_and_executions_are_errors() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        client = workflows()
+        arn = cloud.stack.outputs["GreetingArn"]
+        with pytest.raises(client.exceptions.StateMachineDoesNotExist):
+            client.start_execution(stateMachineArn=arn + "x")
+        with pytest.raises(client.exceptions.ExecutionDoesNotExist):
+            client.describe_execution(executionArn=arn)
+
+    play(scene)
+
+
+def test_executions_are_listed_newest_first_by_status_and_page() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        arn = cloud.stack.outputs["GreetingArn"]
+        for name in ("a", "b", "rude"):
+            begin(cloud, name=name, input=json.dumps({"name": name}))
+            await cloud.clock.sleep(1)
+        client = workflows()
+
+        def listed(**more: Any) -> list[str]:
+            pages = client.get_paginator("list_executions").paginate(
+                stateMachineArn=arn, **more
+            )
+            return [e["name"] for page in pages for e in page["executions"]]
+
+        assert listed() == ["rude", "b", "a"]
+        assert listed(statusFilter="RUNNING") == ["b", "a"]
+        assert listed(statusFilter="FAILED") == ["rude"]
+        assert listed(maxResults=1) == ["rude", "b", "a"]
+        await cloud.clock.sleep(100)
+        assert listed(statusFilter="SUCCEEDED") == ["b", "a"]
+
+    play(scene)
+
+
+def test_a_nested_execution_gives_its_output_as_json() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        payload = json.dumps({"guest": "ann", "name": "child"})
+        party = await cloud.states.finished(begin(cloud, "PartyArn", input=payload))
+        assert party.output is not None
+        output = json.loads(party.output)
+        assert output["said"] == "hello ann from test"
+        assert output["status"] == "SUCCEEDED"
+        child = named(cloud, "child")
+        assert output["result"]["ExecutionArn"] == child.arn
+        assert output["result"]["Input"] == {"name": "ann"}
+        assert output["result"]["StateMachineArn"] == child.machine.arn
+
+    play(scene)
+
+
+def test_a_failed_child_is_a_failed_task_with_its_story() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        payload = json.dumps({"guest": "rude", "name": "child"})
+        party = await cloud.states.finished(begin(cloud, "PartyArn", input=payload))
+        assert party.output is not None
+        caught = json.loads(party.output)
+        assert caught["Error"] == "States.TaskFailed"
+        cause = json.loads(caught["Cause"])
+        assert cause["Status"] == "FAILED"
+        assert (cause["Error"], cause["Cause"]) == ("Greeting.Refused", "Rude")
+
+    play(scene)
+
+
+def test_a_childs_name_that_is_taken_is_an_error_of_its_own() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        await cloud.states.finished(begin(cloud, name="child", input='{"name": "a"}'))
+        payload = json.dumps({"guest": "ann", "name": "child"})
+        party = await cloud.states.finished(begin(cloud, "PartyArn", input=payload))
+        assert party.output is not None
+        assert json.loads(party.output)["Error"] == (
+            "StepFunctions.ExecutionAlreadyExistsException"
+        )
+
+    play(scene)
+
+
+def test_stopping_an_execution_runs_no_catch_and_stops_its_child() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        payload = json.dumps({"guest": "ann", "name": "child"})
+        arn = begin(cloud, "PartyArn", input=payload)
+        await cloud.clock.sleep(30)
+        workflows().stop_execution(executionArn=arn, error="Mine", cause="enough")
+        await cloud.clock.sleep(30)
+        party = cloud.states.executions[arn]
+        assert (party.status, party.error, party.cause) == ("ABORTED", "Mine", "enough")
+        assert party.progress.visited == ["Greet"]
+        assert named(cloud, "child").status == "ABORTED"
+        assert named(cloud, "child").progress.visited == ["Greet", "Pause"]
+
+    play(scene)
+
+
+def test_each_change_of_status_is_an_event() -> None:
+    async def scene(cloud: LocalCloud) -> list[tuple[str, str]]:
+        begin(cloud, name="a", input='{"name": "ann"}')
+        stopped = begin(cloud, name="b", input='{"name": "bob"}')
+        await cloud.clock.sleep(10)
+        workflows().stop_execution(executionArn=stopped)
+        await cloud.clock.sleep(100)
+        for event in cloud.events.log:
+            assert event["source"] == "aws.states"
+            assert event["resources"] == [event["detail"]["executionArn"]]
+        return [
+            (event["detail"]["name"], event["detail"]["status"])
+            for event in cloud.events.log
+        ]
+
+    assert play(scene) == [
+        ("a", "RUNNING"),
+        ("b", "RUNNING"),
+        ("b", "ABORTED"),
+        ("a", "SUCCEEDED"),
+    ]

@@ -1,0 +1,132 @@
+"""Gates: which causes become rollouts, invariant 12 before all."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slipway.domain.gates import Gate, Watermark, gate, too_old
+from slipway.domain.release import Cause, Image, Release
+from slipway.domain.rollout import Outcome, ServiceState
+from slipway.domain.service import Service
+
+from tests.builders import (
+    OTHER_DIGEST,
+    START,
+    a_cause,
+    a_release,
+    a_service,
+    a_state,
+    after,
+    an_image,
+)
+
+MOMENTS = st.datetimes(
+    min_value=datetime(2020, 1, 1),  # noqa: DTZ001  hypothesis adds the zone
+    max_value=datetime(2040, 1, 1),  # noqa: DTZ001  same
+    timezones=st.just(START.tzinfo),
+)
+HELD = an_image()
+MINE = Watermark(START, a_cause().rollout_id("orders"))
+
+
+def decide(
+    *,
+    service: Service | None = None,
+    cause: Cause | None = None,
+    image: Image | None = HELD,
+    release: Release | None = None,
+    state: ServiceState | None = None,
+    watermark: Watermark | None = None,
+) -> Gate:
+    return gate(
+        service or a_service(),
+        cause or a_cause(),
+        image=image,
+        release=release or a_release(),
+        state=state,
+        watermark=watermark,
+    )
+
+
+def test_a_new_image_under_a_tag_that_the_service_hears_may_roll_out() -> None:
+    decision = decide()
+    assert decision.outcome is None
+    assert a_release().id in decision.reason
+
+
+def test_a_tag_that_the_service_does_not_hear_is_rejected() -> None:
+    decision = decide(service=a_service(tag_pattern="release-*"))
+    assert decision.outcome is Outcome.REJECTED
+    assert "v1 does not match orders's release-*" in decision.reason
+
+
+def test_an_image_that_is_gone_is_rejected() -> None:
+    decision = decide(image=None)
+    assert decision.outcome is Outcome.REJECTED
+    assert "test/orders:v1" in decision.reason
+
+
+def test_a_tag_that_moved_on_supersedes_the_cause() -> None:
+    decision = decide(image=an_image(digest=OTHER_DIGEST))
+    assert decision.outcome is Outcome.SUPERSEDED
+    assert OTHER_DIGEST in decision.reason
+
+
+def test_a_release_that_serves_already_is_promoted_without_a_rollout() -> None:
+    decision = decide(state=a_state(release_id=a_release().id))
+    assert decision.outcome is Outcome.PROMOTED
+
+
+def test_another_release_that_serves_is_no_obstacle() -> None:
+    assert decide(state=a_state(release_id="0123456789ab")).outcome is None
+
+
+def test_an_old_cause_stays_superseded_where_its_release_serves_again() -> None:
+    decision = decide(
+        state=a_state(release_id=a_release().id),
+        watermark=Watermark(after(1), "orders-newer"),
+    )
+    assert decision.outcome is Outcome.SUPERSEDED
+
+
+def test_a_rollout_passes_the_watermark_that_it_set_itself() -> None:
+    assert decide(watermark=MINE).outcome is None
+
+
+def test_another_cause_of_the_same_moment_is_not_newer() -> None:
+    decision = decide(watermark=Watermark(START, "orders-other"))
+    assert decision.outcome is Outcome.SUPERSEDED
+    assert "orders-other" in decision.reason
+
+
+@given(MOMENTS, MOMENTS)
+def test_only_a_newer_cause_passes_a_watermark_that_another_rollout_set(
+    pushed_at: datetime, marked_at: datetime
+) -> None:
+    decision = too_old(
+        "orders", a_cause(pushed_at=pushed_at), Watermark(marked_at, "orders-other")
+    )
+    assert (decision.outcome is None) == (pushed_at > marked_at)
+    assert decision.outcome in (None, Outcome.SUPERSEDED)
+
+
+@given(
+    pushed_at=MOMENTS,
+    age=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=4000)),
+    serves=st.booleans(),
+)
+def test_an_old_cause_never_passes_whatever_serves_by_now(
+    pushed_at: datetime, age: timedelta, *, serves: bool
+) -> None:
+    decision = decide(
+        cause=a_cause(pushed_at=pushed_at),
+        state=a_state(release_id=a_release().id if serves else "0123456789ab"),
+        watermark=Watermark(pushed_at + age, "orders-newer"),
+    )
+    assert decision.outcome is Outcome.SUPERSEDED
+
+
+@pytest.mark.parametrize("watermark", [None, Watermark(after(-1), "orders-older")])
+def test_a_cause_newer_than_the_watermark_passes(watermark: Watermark | None) -> None:
+    assert decide(watermark=watermark).outcome is None

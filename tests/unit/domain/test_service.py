@@ -1,0 +1,92 @@
+"""Services: what a record may say."""
+
+from dataclasses import replace
+
+import pytest
+from slipway.domain.service import Slot, Step
+
+from tests.builders import a_judge_policy, a_policy, a_service
+
+
+def test_the_other_of_the_other_slot_is_the_slot_itself() -> None:
+    assert (Slot.A.other, Slot.B.other) == (Slot.B, Slot.A)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tag", "heard"),
+    [
+        ("v*", "v1", True),
+        ("v*", "V1", False),
+        ("*", "latest", True),
+        ("v1.?", "v1.2", True),
+        ("v1.?", "v1.22", False),
+        ("v[0-9]*", "v2", True),
+        ("v[0-9]*", "vnext", False),
+        ("main", "main-2", False),
+    ],
+)
+def test_a_service_hears_the_tags_that_match_its_pattern_case_and_all(
+    pattern: str, tag: str, *, heard: bool
+) -> None:
+    assert a_service(tag_pattern=pattern).hears(tag) is heard
+
+
+def test_a_slot_is_found_by_the_name_of_its_ecs_service() -> None:
+    adopted = a_service(slots={Slot.A: "legacy-orders", Slot.B: "orders-b"})
+    assert adopted.slot_of("legacy-orders") is Slot.A
+    assert adopted.slot_of("orders-b") is Slot.B
+    assert adopted.slot_of("orders-a") is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (4, 3), (-1, 0)])
+def test_bounds_that_make_no_sense_are_refused(low: int, high: int) -> None:
+    with pytest.raises(ValueError, match="1 <= min_tasks <= max_tasks"):
+        a_service(min_tasks=low, max_tasks=high)
+
+
+def test_equal_bounds_are_a_fixed_size() -> None:
+    service = a_service(min_tasks=3, max_tasks=3)
+    assert (service.min_tasks, service.max_tasks) == (3, 3)
+
+
+def test_a_service_without_both_slots_is_refused() -> None:
+    with pytest.raises(ValueError, match="slots must name a and b"):
+        a_service(slots={Slot.A: "orders-a"})
+
+
+def test_a_service_without_a_binding_is_refused() -> None:
+    with pytest.raises(ValueError, match="bindings must name a rule"):
+        a_service(bindings=())
+
+
+@pytest.mark.parametrize(
+    "shares", [(50, 10), (10, 10), (0, 100), (10, 101), (-5,)], ids=str
+)
+def test_steps_that_do_not_rise_from_1_to_100_are_refused(
+    shares: tuple[int, ...],
+) -> None:
+    with pytest.raises(ValueError, match="steps must rise from 1 to 100"):
+        a_policy(steps=tuple(Step(share, 60) for share in shares))
+
+
+def test_a_delay_before_retirement_that_weights_outlive_is_refused() -> None:
+    with pytest.raises(ValueError, match="retire_delay_seconds must be 30 or more"):
+        a_policy(retire_delay_seconds=29)
+    assert a_policy(retire_delay_seconds=30).retire_delay_seconds == 30
+
+
+def test_looking_without_a_pause_is_refused() -> None:
+    with pytest.raises(ValueError, match="look_seconds must be 1 or more"):
+        a_policy(look_seconds=0)
+    assert a_policy(look_seconds=1).look_seconds == 1
+
+
+def test_a_judge_that_needs_no_requests_is_refused_for_silence_would_pass() -> None:
+    with pytest.raises(ValueError, match="min_requests must be 1 or more"):
+        a_judge_policy(min_requests=0)
+    assert a_judge_policy(min_requests=1).min_requests == 1
+
+
+def test_a_changed_record_is_checked_as_a_new_one() -> None:
+    with pytest.raises(ValueError, match="min_tasks"):
+        replace(a_service(), min_tasks=11)
