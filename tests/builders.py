@@ -55,8 +55,7 @@ def a_binding(number: int = 0) -> Binding:
             f"{ELB}:listener-rule/{balancer}/1111111111111111/3333333333333333"
         ),
         target_group_arns={
-            slot: f"{ELB}:targetgroup/test-orders-{slot}/{number:016x}"
-            for slot in Slot
+            slot: f"{ELB}:targetgroup/test-orders-{slot}/{number:016x}" for slot in Slot
         },
     )
 

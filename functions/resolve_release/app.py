@@ -27,6 +27,10 @@ def run(request: StageRequest, app: App) -> Resolved:
     rollout = app.journal.begin(
         Rollout(request.rollout_id, service, cause, release, clock.now())
     )
+    closed = app.journal.outcome(rollout)
+    if closed is not None:
+        reason = f"rollout {rollout.id} ended before, {closed}"
+        return Resolved(closed, reason, rollout.release.id)
     decision = gate(
         service,
         cause,

@@ -5,6 +5,9 @@ from inspect import iscoroutinefunction
 import pytest
 from localcloud.clock import run_virtual
 
+from tests.e2e import stories
+from tests.e2e.stories import Story
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
@@ -14,3 +17,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames  # noqa: SLF001  pytest's own way in
     run_virtual(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
     return True
+
+
+@pytest.fixture(scope="session")
+def good() -> Story:
+    """Tell of a good release under steady traffic."""
+    return run_virtual(stories.good())
+
+
+@pytest.fixture(scope="session")
+def failing() -> Story:
+    """Tell of a release that fails every fifth request."""
+    return run_virtual(stories.failing())
+
+
+@pytest.fixture(scope="session")
+def silent() -> Story:
+    """Tell of a good release that nobody uses."""
+    return run_virtual(stories.silent())

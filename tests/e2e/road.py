@@ -8,7 +8,7 @@ left and every workflow came to a recorded end.
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -44,10 +44,12 @@ QUICK = RolloutPolicy(
     judge=JUDGE,
     look_seconds=30,
     launch_timeout_seconds=300,
-    hold_seconds=600,
+    hold_seconds=300,
     retire_delay_seconds=60,
     restore_timeout_seconds=300,
 )
+SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)))
+"""For tests that are about something else than the steps."""
 WRITES = frozenset(
     {
         ("ecs", "RegisterTaskDefinition"),
@@ -70,6 +72,8 @@ class Road:
     journal: Journal
     highest: dict[Slot, int] = field(default_factory=lambda: dict.fromkeys(Slot, 0))
     """The most weight each slot of orders ever had, in percent."""
+    marked: dict[str, list[str]] = field(default_factory=dict)
+    """What each rollout did, by its id."""
 
     # ------------------------------------------------------------------ what one does
 
@@ -126,11 +130,7 @@ class Road:
 
     async def reached(self, digest: str, mark: str) -> None:
         """Wait until a rollout has done something, by the name of its mark."""
-        for _ in range(7200):
-            if mark in self.marks(digest):
-                return
-            await self.pause(1)
-        raise TimeoutError(f"the rollout of {digest} never got to {mark}")
+        await self.until(lambda: mark in self.marks(digest))
 
     def scale(self, slot: Slot, count: int) -> None:
         """Change a slot's desired count from outside, as autoscaling would."""
@@ -158,21 +158,17 @@ class Road:
         return [e for e in known if e.rollout.cause.digest == digest]
 
     def entry(self, digest: str, service: str = "orders") -> Entry:
-        """The only rollout of an image."""
-        [entry] = self.entries(digest, service)
-        return entry
+        """The newest rollout of an image."""
+        return self.entries(digest, service)[-1]
 
     def marks(self, digest: str) -> list[str]:
         """What the rollout of an image did until now, in order."""
-        return [
-            mark.name
-            for entry in self.entries(digest)
-            for mark in self.journal.marks(entry.rollout)
-        ]
+        execution = self.execution(digest)
+        return self.marked.get(execution.name, []) if execution else []
 
     def execution(self, digest: str, service: str = "orders") -> Execution | None:
-        """The execution of the rollout workflow for an image, None where none is."""
-        for execution in self.rollouts():
+        """The newest execution of the rollout workflow for an image."""
+        for execution in reversed(self.rollouts()):
             given = json.loads(execution.input)
             if (given["cause"]["digest"], given["service"]) == (digest, service):
                 return execution
@@ -233,8 +229,12 @@ class Road:
 
     def rejections(self) -> list[str]:
         """Why events were rejected, from the functions' logs."""
+        return [line["reason"] for line in self.logged("rejected")]
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        """The functions' log lines of one message."""
         logs = self.cloud.functions.logs
-        return [line["reason"] for line in logs if line.get("message") == "rejected"]
+        return [line for line in logs if line.get("message") == message]
 
     def dead_letters(self) -> list[str]:
         """All messages that nobody could handle."""
@@ -271,6 +271,13 @@ class Road:
         if params["RuleArn"] == self.binding.rule_arn:
             for slot, share in self._shares(params["Actions"]).items():
                 self.highest[slot] = max(self.highest[slot], share)
+
+    def note_mark(self, params: dict[str, Any]) -> None:
+        """Remember what a rollout says it did."""
+        kind, *names = params["Item"]["sk"]["S"].split("#")
+        if kind == "MARK":
+            rollout_id, mark = names
+            self.marked.setdefault(rollout_id, []).append(mark)
 
 
 def client(service: str) -> Any:
@@ -338,6 +345,7 @@ async def road(
         traffic = cast("SimulatedTraffic", cloud.data_plane)
         world = Road(cloud, runtime, traffic, system, journal)
         cloud.router.after("elbv2", "ModifyRule", world.note_weights)
+        cloud.router.after("dynamodb", "PutItem", world.note_mark)
         yield world
         traffic.close()
         world.assert_sound()

@@ -260,6 +260,9 @@ def _at_once(
 _IAM_PREFIX = {"cloudwatch": "cloudwatch"}
 """Where the prefix of IAM actions is not the service's signing name."""
 
+_TAKES_ROLES = {"RegisterTaskDefinition", "CreateService", "UpdateService"}
+_ROLES = {"taskRoleArn", "executionRoleArn", "taskDefinition"}
+
 _TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -272,8 +275,10 @@ _TRANSACTION = {
 def actions(service_model: Any, operation: str, params: Parameters) -> list[str]:
     """Name the IAM actions that a call needs (Service Authorization Reference).
 
-    A transaction needs the action of each of its items; handing a role to ECS needs
-    iam:PassRole. Resources and conditions of statements are not looked at.
+    A transaction needs the action of each of its items. Handing roles to ECS needs
+    iam:PassRole: with a task definition, and again with the service that is to run it;
+    tags at creation need ecs:TagResource (ECS guide, supported-iam-actions-tagging).
+    Resources and conditions of statements are not looked at.
     """
     service = service_model.service_name
     prefix = _IAM_PREFIX.get(service, service_model.signing_name)
@@ -281,8 +286,10 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
         kinds = sorted({kind for item in params["TransactItems"] for kind in item})
         return [f"{prefix}:{_TRANSACTION[kind]}" for kind in kinds]
     needed = [f"{prefix}:{operation}"]
-    if service == "ecs" and {"taskRoleArn", "executionRoleArn"} & set(params):
+    if operation in _TAKES_ROLES and _ROLES & set(params):
         needed.append("iam:PassRole")
+    if service == "ecs" and params.get("tags"):
+        needed.append("ecs:TagResource")
     return needed
 
 

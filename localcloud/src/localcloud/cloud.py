@@ -228,4 +228,9 @@ class LocalCloud:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        except ExceptionGroup as unseen:
+            if error is None:
+                raise
+            error.add_note(f"also failed: {unseen.exceptions!r}")

@@ -7,23 +7,33 @@ properties, so nothing has to exist before something else may name it.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-from localcloud.api import ACCOUNT, REGION, NotModelled
+from localcloud.api import REGION, NotModelled
 from localcloud.asl import load
 from localcloud.asl.definition import LAMBDA_INVOKE, START_EXECUTION, Definition
 from localcloud.asl.expressions import is_expression
 from localcloud.clock import Clock
-from localcloud.events import EventBus, Rule, RuleTarget, Target, Undeliverable
+from localcloud.events import EventBus, Rule, RuleTarget, Target
 from localcloud.functions import FunctionError, Functions, UnknownFunction
-from localcloud.identity import arn
+from localcloud.policies import BASIC_POLICIES, allowed_actions, lets_events_in
 from localcloud.queues import Mapping as SourceMapping
 from localcloud.queues import Mappings, Queue
+from localcloud.resource_types import (
+    CREATION_ORDER,
+    TYPES,
+    WITH_ROLE,
+    function_arn,
+    policy_arn,
+    queue_url,
+    role_arn,
+    words,
+)
 from localcloud.states import States
 from localcloud.template import InvalidTemplate, Resolver, read
 from localcloud.topics import Topic, Topics
@@ -41,182 +51,8 @@ _RESOURCE_KEYS = frozenset(
 )
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-@dataclass(frozen=True, slots=True)
-class _Type:
-    """A resource type: its properties, and how its names are made."""
-
-    properties: frozenset[str]
-    name: str
-    """The property that may hold the name."""
-    arn: Callable[[str], str]
-    ref: Callable[[str], str]
-    attributes: Mapping[str, Callable[[str], str]]
-
-
-def _itself(name: str) -> str:
-    return name
-
-
-def _type(
-    properties: str,
-    name: str,
-    make_arn: Callable[[str], str],
-    ref: Callable[[str], str] = _itself,
-    **attributes: Callable[[str], str],
-) -> _Type:
-    return _Type(
-        _words(properties),
-        name,
-        make_arn,
-        ref,
-        attributes or {"Arn": make_arn},
-    )
-
-
-def _function_arn(name: str) -> str:
-    return arn("lambda", f"function:{name}")
-
-
-def _machine_arn(name: str) -> str:
-    return arn("states", f"stateMachine:{name}")
-
-
-def _queue_arn(name: str) -> str:
-    return arn("sqs", name)
-
-
-def _queue_url(name: str) -> str:
-    return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
-
-
-def _topic_arn(name: str) -> str:
-    return arn("sns", name)
-
-
-def _role_arn(name: str) -> str:
-    return f"arn:aws:iam::{ACCOUNT}:role/{name}"
-
-
-def _policy_arn(name: str) -> str:
-    return f"arn:aws:iam::{ACCOUNT}:policy/{name}"
-
-
-def _layer_arn(name: str) -> str:
-    return arn("lambda", f"layer:{name}:1")
-
-
-_TYPES: Mapping[str, _Type] = {
-    "AWS::Serverless::Function": _type(
-        "FunctionName Description CodeUri Handler Runtime Architectures MemorySize "
-        "Timeout Environment Policies Role RolePath Layers Events Tracing "
-        "LoggingConfig DeadLetterQueue ReservedConcurrentExecutions Tags "
-        "AutoPublishAlias PropagateTags",
-        "FunctionName",
-        _function_arn,
-    ),
-    "AWS::Serverless::LayerVersion": _type(
-        "LayerName Description ContentUri CompatibleRuntimes CompatibleArchitectures "
-        "RetentionPolicy LicenseInfo",
-        "LayerName",
-        _layer_arn,
-        _layer_arn,
-        LayerVersionArn=_layer_arn,
-    ),
-    "AWS::Serverless::StateMachine": _type(
-        "Name DefinitionUri Definition DefinitionSubstitutions Role RolePath Policies "
-        "Logging Tracing Type Tags PropagateTags",
-        "Name",
-        _machine_arn,
-        _machine_arn,
-        Arn=_machine_arn,
-        Name=_itself,
-    ),
-    "AWS::DynamoDB::Table": _type(
-        "TableName AttributeDefinitions KeySchema BillingMode GlobalSecondaryIndexes "
-        "PointInTimeRecoverySpecification TimeToLiveSpecification SSESpecification "
-        "DeletionProtectionEnabled Tags",
-        "TableName",
-        lambda name: arn("dynamodb", f"table/{name}"),
-    ),
-    "AWS::SQS::Queue": _type(
-        "QueueName VisibilityTimeout RedrivePolicy MessageRetentionPeriod "
-        "SqsManagedSseEnabled Tags",
-        "QueueName",
-        _queue_arn,
-        _queue_url,
-        Arn=_queue_arn,
-        QueueName=_itself,
-        QueueUrl=_queue_url,
-    ),
-    "AWS::SQS::QueuePolicy": _type("Queues PolicyDocument", "", _itself),
-    "AWS::SNS::Topic": _type(
-        "TopicName DisplayName KmsMasterKeyId Subscription Tags",
-        "TopicName",
-        _topic_arn,
-        _topic_arn,
-        TopicArn=_topic_arn,
-        TopicName=_itself,
-    ),
-    "AWS::SNS::Subscription": _type("Protocol TopicArn Endpoint", "", _itself),
-    "AWS::SNS::TopicPolicy": _type("Topics PolicyDocument", "", _itself),
-    "AWS::Events::Rule": _type(
-        "Name Description EventPattern EventBusName State Targets Tags",
-        "Name",
-        lambda name: arn("events", f"rule/{name}"),
-    ),
-    "AWS::Lambda::EventSourceMapping": _type(
-        "FunctionName EventSourceArn BatchSize MaximumBatchingWindowInSeconds "
-        "ScalingConfig FunctionResponseTypes Enabled Tags",
-        "",
-        lambda name: arn("lambda", f"event-source-mapping:{name}"),
-    ),
-    "AWS::Lambda::Permission": _type(
-        "FunctionName Action Principal SourceArn SourceAccount", "", _itself
-    ),
-    "AWS::IAM::Role": _type(
-        "RoleName Path Description AssumeRolePolicyDocument Policies "
-        "ManagedPolicyArns PermissionsBoundary MaxSessionDuration Tags",
-        "RoleName",
-        _role_arn,
-    ),
-    "AWS::IAM::ManagedPolicy": _type(
-        "ManagedPolicyName Path Description PolicyDocument",
-        "ManagedPolicyName",
-        _policy_arn,
-        _policy_arn,
-        PolicyArn=_policy_arn,
-    ),
-    "AWS::Logs::LogGroup": _type(
-        "LogGroupName RetentionInDays KmsKeyId LogGroupClass Tags",
-        "LogGroupName",
-        lambda name: arn("logs", f"log-group:{name}:*"),
-    ),
-    "AWS::CloudWatch::Alarm": _type(
-        "AlarmName AlarmDescription ActionsEnabled AlarmActions OKActions "
-        "InsufficientDataActions ComparisonOperator DatapointsToAlarm Dimensions "
-        "EvaluationPeriods ExtendedStatistic MetricName Metrics Namespace Period "
-        "Statistic Threshold TreatMissingData Unit Tags",
-        "AlarmName",
-        lambda name: arn("cloudwatch", f"alarm:{name}"),
-    ),
-    "AWS::CloudWatch::Dashboard": _type(
-        "DashboardName DashboardBody",
-        "DashboardName",
-        lambda name: f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}",
-    ),
-}
-
-_WITH_ROLE = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
-_FIRST = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
-_ORDER = (*_FIRST, *(kind for kind in _TYPES if kind not in _FIRST))
-"""Creation follows this, and not DependsOn: nothing needs what comes later."""
-
-_BASIC_POLICIES = frozenset({"AWSLambdaBasicExecutionRole", "AWSXRayDaemonWriteAccess"})
-"""Managed policies that a function may name: they allow what it needs for its logs."""
+_ASYNCHRONOUS_WAITS = (0.0, 60.0, 120.0)
+"""Seconds before each try of an event (invocation-async-error-handling.html)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +148,7 @@ class _Deployment:
         by_type: dict[str, list[str]] = {}
         for logical_id, resource in self._resources.items():
             by_type.setdefault(resource["Type"], []).append(logical_id)
-        for kind in _ORDER:
+        for kind in CREATION_ORDER:
             for logical_id in by_type.get(kind, ()):
                 try:
                     self._make(logical_id, kind)
@@ -333,12 +169,12 @@ class _Deployment:
 
     def _check(self, logical_id: str, resource: Mapping[str, Any]) -> None:
         kind = resource.get("Type", "")
-        if kind not in _TYPES:
+        if kind not in TYPES:
             raise NotModelled(f"{logical_id}: resource type {kind}")
         for key in sorted(set(resource) - _RESOURCE_KEYS):
             raise NotModelled(f"{logical_id}: {key}")
         properties = resource.get("Properties", {})
-        for key in sorted(set(properties) - _TYPES[kind].properties):
+        for key in sorted(set(properties) - TYPES[kind].properties):
             raise NotModelled(f"{logical_id}: property {key} of {kind}")
         depends = resource.get("DependsOn", [])
         for other in [depends] if isinstance(depends, str) else depends:
@@ -354,7 +190,7 @@ class _Deployment:
             return known
         self._names[logical_id] = None
         resource = self._resources[logical_id]
-        given = resource.get("Properties", {}).get(_TYPES[resource["Type"]].name)
+        given = resource.get("Properties", {}).get(TYPES[resource["Type"]].name)
         default = f"{self._stack.name}-{logical_id}"
         name = default if given is None else str(self._resolver.resolve(given))
         self._names[logical_id] = name
@@ -364,14 +200,14 @@ class _Deployment:
         base = logical_id.removesuffix(".Alias").removesuffix("Role")
         if logical_id not in self._resources:
             kind_of_base = self._resources.get(base, {}).get("Type")
-            if logical_id.endswith("Role") and kind_of_base in _WITH_ROLE:
+            if logical_id.endswith("Role") and kind_of_base in WITH_ROLE:
                 role = f"{self._stack.name}-{logical_id}"
-                return _role_arn(role) if attribute == "Arn" else role
+                return role_arn(role) if attribute == "Arn" else role
             if base in self._resources and logical_id.endswith(".Alias"):
                 alias = self._resources[base]["Properties"]["AutoPublishAlias"]
-                return f"{_function_arn(self._name(base))}:{alias}"
+                return f"{function_arn(self._name(base))}:{alias}"
             raise InvalidTemplate(f"the template has no {logical_id}")
-        kind = _TYPES[self._resources[logical_id]["Type"]]
+        kind = TYPES[self._resources[logical_id]["Type"]]
         name = self._name(logical_id)
         if attribute is None:
             return kind.ref(name)
@@ -386,15 +222,15 @@ class _Deployment:
     def _make(self, logical_id: str, kind: str) -> None:
         raw = self._resources[logical_id].get("Properties", {})
         properties = self._resolver.resolve(_with_globals(self._document, kind, raw))
-        for key in sorted(set(properties) - _TYPES[kind].properties):
+        for key in sorted(set(properties) - TYPES[kind].properties):
             raise NotModelled(f"Globals: property {key} of {kind}")
         name = self._name(logical_id)
         resource = Resource(
             logical_id,
             kind,
-            _TYPES[kind].ref(name),
+            TYPES[kind].ref(name),
             name,
-            _TYPES[kind].arn(name),
+            TYPES[kind].arn(name),
             properties,
         )
         self._stack.resources[logical_id] = resource
@@ -580,7 +416,9 @@ class _Deployment:
             if name in self._services.topics:
                 return self._services.topics[name]
         if service == "lambda":
-            return _FunctionTarget(target_arn, self._services.functions)
+            return _FunctionTarget(
+                target_arn, self._services.clock, self._services.functions
+            )
         raise NotModelled(f"rule target {target_arn}")
 
     def _known_queues(self) -> dict[str, Queue]:
@@ -603,33 +441,33 @@ class _Deployment:
             if isinstance(policy, str):
                 yield from self._managed_actions(policy)
             elif "Statement" in policy:
-                yield from _statement_actions(policy)
+                yield from allowed_actions(policy)
             else:
                 raise NotModelled(f"policy template {next(iter(policy))}")
 
-    def _role_actions(self, role_arn: str) -> Iterable[str]:
+    def _role_actions(self, role: str) -> Iterable[str]:
         for logical_id, resource in self._resources.items():
             if resource["Type"] != "AWS::IAM::Role":
                 continue
-            if _role_arn(self._name(logical_id)) != role_arn:
+            if role_arn(self._name(logical_id)) != role:
                 continue
             properties = self._resolver.resolve(resource["Properties"])
             for policy in properties.get("Policies", []):
-                yield from _statement_actions(policy["PolicyDocument"])
+                yield from allowed_actions(policy["PolicyDocument"])
             for managed in properties.get("ManagedPolicyArns", []):
                 yield from self._managed_actions(managed)
             return
-        raise InvalidTemplate(f"the template has no role {role_arn}")
+        raise InvalidTemplate(f"the template has no role {role}")
 
     def _managed_actions(self, policy: str) -> Iterable[str]:
         for logical_id, resource in self._resources.items():
             if resource["Type"] != "AWS::IAM::ManagedPolicy":
                 continue
-            if _policy_arn(self._name(logical_id)) == policy:
+            if policy_arn(self._name(logical_id)) == policy:
                 document = resource["Properties"]["PolicyDocument"]
-                yield from _statement_actions(self._resolver.resolve(document))
+                yield from allowed_actions(self._resolver.resolve(document))
                 return
-        if policy.rpartition("/")[2] not in _BASIC_POLICIES:
+        if policy.rpartition("/")[2] not in BASIC_POLICIES:
             raise NotModelled(f"managed policy {policy}")
 
     def _check_permissions(self) -> None:
@@ -649,15 +487,15 @@ class _Deployment:
 
     def _opened_to_events(self) -> Iterable[str]:
         queues = {
-            _queue_url(queue.name): queue.arn for queue in self._stack.queues.values()
+            queue_url(queue.name): queue.arn for queue in self._stack.queues.values()
         }
         for resource in self._stack.resources.values():
             properties = resource.properties
             if resource.type == "AWS::SQS::QueuePolicy":
-                if _lets_events(properties["PolicyDocument"], "sqs:SendMessage"):
+                if lets_events_in(properties["PolicyDocument"], "sqs:SendMessage"):
                     yield from (queues.get(url, url) for url in properties["Queues"])
             elif resource.type == "AWS::SNS::TopicPolicy":
-                if _lets_events(properties["PolicyDocument"], "sns:Publish"):
+                if lets_events_in(properties["PolicyDocument"], "sns:Publish"):
                     yield from properties["Topics"]
             elif resource.type == "AWS::Lambda::Permission":
                 if properties["Principal"] == "events.amazonaws.com":
@@ -707,27 +545,35 @@ class _FunctionTarget:
     """A function as a rule's target."""
 
     arn: str
+    clock: Clock
     functions: Functions
 
     async def deliver(self, event: dict[str, Any]) -> None:
-        """Invoke the function; its failure is tried again."""
-        try:
-            await self.functions.invoke(self.arn, event)
-        except FunctionError as error:
-            raise Undeliverable(str(error)) from error
+        """Invoke asynchronously (invocation-async-error-handling.html).
+
+        Lambda takes the event, tries it three times in all, and then drops it.
+        """
+        for wait_seconds in _ASYNCHRONOUS_WAITS:
+            await self.clock.sleep(wait_seconds)
+            try:
+                await self.functions.invoke(self.arn, event)
+            except FunctionError:
+                continue
+            return
 
 
 def _only(place: str, properties: Mapping[str, Any], names: str) -> None:
-    for key in sorted(set(properties) - _words(names)):
+    for key in sorted(set(properties) - words(names)):
         raise NotModelled(f"{place}: {key}")
 
 
 def _with_globals(
     document: Mapping[str, Any], kind: str, properties: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Merge in the Globals as SAM does: mappings deep, lists added, values replaced
-    (https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
-    """  # noqa: D205
+    """Merge in the Globals (sam-specification-template-anatomy-globals.html).
+
+    Mappings are merged deep, lists are added, other values are replaced.
+    """
     section = kind.removeprefix("AWS::Serverless::")
     return dict(_merge(document.get("Globals", {}).get(section, {}), properties))
 
@@ -741,28 +587,6 @@ def _merge(below: Any, above: Any) -> Any:
     if isinstance(below, list) and isinstance(above, list):
         return [*below, *above]
     return above
-
-
-def _statement_actions(document: Mapping[str, Any]) -> Iterable[str]:
-    statements = document["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
-        if statement["Effect"] != "Allow" or "NotAction" in statement:
-            raise NotModelled("policy statements with Deny or NotAction")
-        action = statement["Action"]
-        yield from action if isinstance(action, list) else [action]
-
-
-def _lets_events(document: Mapping[str, Any], action: str) -> bool:
-    statements = document["Statement"]
-    for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal", {})
-        services = principal.get("Service", []) if isinstance(principal, dict) else []
-        services = services if isinstance(services, list) else [services]
-        listed = statement.get("Action", [])
-        listed = listed if isinstance(listed, list) else [listed]
-        if "events.amazonaws.com" in services and action in listed:
-            return True
-    return False
 
 
 def _subscription(properties: Mapping[str, Any]) -> None:

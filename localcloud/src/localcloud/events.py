@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from moto.events.models import EventPattern
 
-from localcloud.api import ACCOUNT, REGION, NotModelled, Parameters, only
+from localcloud.api import ACCOUNT, REGION, AwsError, NotModelled, Parameters, only
 from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.identity import Ids, timestamp
@@ -25,6 +25,9 @@ RETRY_SECONDS = 30.0
 
 MAX_RETRIES = 185
 """Attempts after the first (eb-rule-retry-policy.html); at most for 24 hours."""
+
+_ENTRIES_LIMIT = 10
+"""Entries of one PutEvents call (API_PutEvents)."""
 
 type Event = dict[str, Any]
 
@@ -158,6 +161,8 @@ class EventBus:
 
     def _put_events(self, params: Parameters) -> dict[str, Any]:
         only(params, "Entries")
+        if len(params["Entries"]) > _ENTRIES_LIMIT:
+            raise AwsError("ValidationException", "at most 10 entries in a call")
         entries = [self._put_entry(entry) for entry in params["Entries"]]
         failed = sum("ErrorCode" in entry for entry in entries)
         return {"FailedEntryCount": failed, "Entries": entries}

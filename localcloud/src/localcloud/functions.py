@@ -64,6 +64,14 @@ class FunctionError(Exception):
         }
 
 
+class _RuntimeFailure(Exception):
+    """Lambda's runtime failed before or after the handler; `kind` says how."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class UnknownFunction(Exception):
     """No function has this name."""
 
@@ -357,9 +365,18 @@ class Functions:
 def _call(function: Function, event: str, context: LambdaContext) -> Any:
     """Call the handler, in its greenlet."""
     module_name, _, attribute = function.handler.rpartition(".")
-    module = _module(function.code_dir / f"{module_name.replace('.', '/')}.py")
-    handler = getattr(module, attribute)
-    return json.loads(json.dumps(handler(json.loads(event), context)))
+    try:
+        module = _module(function.code_dir / f"{module_name.replace('.', '/')}.py")
+    except ImportError as error:
+        raise _RuntimeFailure("ImportModuleError", str(error)) from error
+    handler = getattr(module, attribute, None)
+    if handler is None:
+        raise _RuntimeFailure("HandlerNotFound", f"no {function.handler}")
+    result = handler(json.loads(event), context)
+    try:
+        return json.loads(json.dumps(result))
+    except (TypeError, ValueError) as error:
+        raise _RuntimeFailure("MarshalError", str(error)) from error
 
 
 @cache
@@ -390,6 +407,7 @@ def _handler_frames(error: Exception) -> TracebackType | None:
 
 
 def _failure(error: Exception) -> FunctionError:
-    return FunctionError(
-        type(error).__name__, str(error), traceback.format_tb(_handler_frames(error))
-    )
+    kind = type(error).__name__
+    if isinstance(error, _RuntimeFailure):
+        kind = f"Runtime.{error.kind}"
+    return FunctionError(kind, str(error), traceback.format_tb(_handler_frames(error)))

@@ -219,9 +219,10 @@ class Mappings:
 
 
 def _failures(mapping: Mapping, answer: Any, all_ids: set[str]) -> set[str]:
-    """Read batchItemFailures; an answer that is malformed fails the whole batch
-    (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
-    """  # noqa: D205
+    """Read batchItemFailures (services-sqs-errorhandling.html).
+
+    A report about records that were not in the batch fails all of it.
+    """
     if not mapping.partial_failures or not answer:
         return set()
     entries = answer.get("batchItemFailures") if isinstance(answer, dict) else None

@@ -158,8 +158,8 @@ def _fixed_status(actions: list[dict[str, Any]]) -> int | None:
         match action["Type"]:
             case "fixed-response":
                 return int(action["FixedResponseConfig"]["StatusCode"])
-            case "forward":
-                pass
+            case "forward" | "authenticate-cognito" | "authenticate-oidc":
+                pass  # all requests come from users who have signed in
             case other:
                 raise NotModelled(f"listener rule action {other}")
     return None

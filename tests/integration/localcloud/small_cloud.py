@@ -23,9 +23,10 @@ async def start(
     template: Path | None = TEMPLATE,
     parameters: Mapping[str, str] | None = None,
     seed: int = 1,
+    clock: Clock | None = None,
 ) -> LocalCloud:
-    """Start a cloud in virtual time."""
-    clock = Clock()
+    """Start a cloud, in virtual time unless it gets a clock."""
+    clock = clock or Clock()
     given = parameters if parameters is not None else {"EnvironmentName": "test"}
     return await LocalCloud.start(
         clock,

@@ -1,5 +1,6 @@
 """The deployer makes what a template says, and refuses what would not work."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 from localcloud.api import NotModelled
+from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.template import InvalidTemplate
 
-from tests.integration.localcloud.small_cloud import play
+from tests.integration.localcloud.small_cloud import play, start
 
 
 def push(cloud: LocalCloud, **detail: Any) -> None:
@@ -164,6 +166,22 @@ def test_one_seed_gives_one_run() -> None:
     assert play(scene, seed=7) == play(scene, seed=7)
 
 
+def test_the_same_cloud_runs_on_a_real_clock() -> None:
+    async def main() -> float:
+        began = asyncio.get_running_loop().time()
+        async with await start(clock=Clock.realtime(factor=200)) as cloud:
+            push(cloud, name="ann")
+            await cloud.clock.sleep(5)
+            (execution,) = cloud.states.executions.values()
+            ended = await cloud.states.finished(execution.arn)
+            assert ended.status == "SUCCEEDED"
+            assert ended.stopped is not None
+            assert (ended.stopped - ended.started).total_seconds() > 60
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(main()) < 10
+
+
 def test_what_failed_unseen_is_raised_when_the_cloud_closes() -> None:
     async def scene(_cloud: LocalCloud) -> None:
         with pytest.raises(NotModelled):
@@ -289,6 +307,11 @@ MAY_INVOKE = [
             "rule target arn:aws:kinesis",
         ),
         (
+            {"F": with_properties(FUNCTION, ReservedConcurrentExecutions=1)},
+            NotModelled,
+            "F: property ReservedConcurrentExecutions",
+        ),
+        (
             {"R": rule("a", ScheduleExpression="rate(1 minute)")},
             NotModelled,
             "R: property ScheduleExpression",
@@ -388,6 +411,23 @@ def test_parameters_are_checked(parameters: dict[str, str], text: str) -> None:
 
     with pytest.raises(InvalidTemplate, match=text):
         play(scene, parameters=parameters)
+
+
+def test_a_rule_may_call_a_function_which_is_tried_three_times(tmp_path: Path) -> None:
+    code = tmp_path / "f"
+    code.mkdir()
+    (code / "app.py").write_text("def handler(event, context): raise OSError('no')\n")
+    event = {"Type": "EventBridgeRule", "Properties": {"Pattern": {"source": ["a"]}}}
+    template = tmp_path / "template.yaml"
+    resources = {"F": with_properties(FUNCTION, Events={"Called": event})}
+    template.write_text(yaml.safe_dump({"Resources": resources}))
+
+    async def scene(cloud: LocalCloud) -> None:
+        cloud.events.put({"source": "a", "detail-type": "b", "detail": {}})
+        await cloud.clock.sleep(3600)
+        assert cloud.functions.invocations == {"slipway-F": 3}
+
+    play(scene, template=template, parameters={})
 
 
 def test_a_role_that_lacks_an_action_fails_its_function(

@@ -95,7 +95,7 @@ def test_a_release_runs_its_image_by_digest_never_by_tag() -> None:
     assert a_release().image == f"{registry}/test/orders@{DIGEST}"
 
 
-# ------------------------------------------------------------------ RegisterTaskDefinition
+# ------------------------------------------------------------------ task definition
 
 
 def _definition(**shape: Any) -> dict[str, Any]:

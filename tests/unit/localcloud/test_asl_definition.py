@@ -199,6 +199,25 @@ def test_the_top_level_is_checked_too() -> None:
     ]
 
 
+def test_a_file_that_is_no_definition_is_refused() -> None:
+    for text in ("a: b: c", "- a list", ""):
+        with pytest.raises(InvalidDefinition):
+            load(text)
+
+
+def test_everything_may_be_retried_only_once_final_errors_are_excluded() -> None:
+    everything = {"ErrorEquals": ["States.ALL"], "JitterStrategy": "FULL"}
+    final = {"ErrorEquals": ["NotFound"], "MaxAttempts": 0}
+
+    def rules(*retry: dict[str, Any]) -> list[str]:
+        state = task(Comment="c", TimeoutSeconds=1, Catch=[], Retry=list(retry))
+        return house_rules(load(machine({"Do": state}), "m"))
+
+    (finding,) = rules(everything)
+    assert "needs an entry before it that names final errors" in finding
+    assert rules(final, everything) == []
+
+
 def test_the_rules_of_the_house_are_listed_apart() -> None:
     read = load(machine({"do_it": task(Retry=[{"ErrorEquals": ["A"]}])}), "m.yaml")
     assert house_rules(read) == [

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from localcloud.api import NotModelled
+from localcloud.api import AwsError, NotModelled
 from localcloud.background import Background
 from localcloud.clock import Clock, run_virtual
 from localcloud.events import Delivery, EventBus, Rule, RuleTarget, Undeliverable
@@ -203,6 +203,8 @@ def test_put_events_puts_what_is_right_and_names_what_is_not() -> None:
         assert answer["FailedEntryCount"] == 2
         with pytest.raises(NotModelled, match="event bus other"):
             put({"Entries": [entry | {"EventBusName": "other"}]})
+        with pytest.raises(AwsError, match="at most 10"):
+            put({"Entries": [entry] * 11})
         with pytest.raises(NotModelled, match="EndpointId"):
             put({"Entries": [entry], "EndpointId": "e"})
 

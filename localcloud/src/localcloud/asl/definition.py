@@ -128,7 +128,10 @@ def load(text: str, source: str = "definition") -> Definition:
 
     Raises InvalidDefinition with all findings, each naming its state and field.
     """
-    document = yaml.safe_load(text)
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InvalidDefinition(source, [f"is no YAML: {error}"]) from error
     if not isinstance(document, dict):
         raise InvalidDefinition(source, ["the definition is not a mapping"])
     findings = list(_machine(document))

@@ -33,8 +33,16 @@ def _state(state: State) -> Iterator[str]:
     for field in _TASK_FIELDS:
         if field not in state.fields:
             yield f"a Task needs {field}"
+    yield from _retry(state)
+
+
+def _retry(state: State) -> Iterator[str]:
+    final_errors_named = False
     for retrier in state.retriers:
+        if not retrier.max_attempts:
+            final_errors_named = True
+            continue
         if not retrier.full_jitter:
             yield "Retry needs JitterStrategy FULL"
-        if "States.ALL" in retrier.error_equals:
-            yield "Retry names its errors, not States.ALL"
+        if "States.ALL" in retrier.error_equals and not final_errors_named:
+            yield "Retry of States.ALL needs an entry before it that names final errors"

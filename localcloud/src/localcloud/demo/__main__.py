@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -19,12 +20,26 @@ FACTOR = 20.0
 RATE = 80.0
 """Requests a real second; 4 a modelled one at factor 20."""
 INTERRUPTED = 130
+BUSY = 2
+ALONE = "\0slipway-demo"
+"""A name in Linux's abstract namespace, taken while a demonstration runs: two would
+want the same loopback addresses for their tasks."""
 
 
 def main() -> int:
     """Play and report; return the exit code."""
     arguments = _arguments()
     console = Console()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as alone:
+        try:
+            alone.bind(ALONE)
+        except OSError:
+            console.print("Another demonstration is running on this machine.")
+            return BUSY
+        return _perform(arguments, console)
+
+
+def _perform(arguments: argparse.Namespace, console: Console) -> int:
     folder = arguments.build / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

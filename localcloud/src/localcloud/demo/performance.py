@@ -46,6 +46,10 @@ SETTLE_SECONDS = 0.5
 """Real time in which the last rows of a scene are written."""
 
 
+CLOSE_SECONDS = 5.0
+"""Real time that the cloud has to end its work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to play."""
@@ -149,7 +153,6 @@ class Performance:
         )
         stack.push_async_callback(self._runtime.close)
         self._load = Load(self._boutique.load_generator, settings.folder)
-        stack.callback(self._load.kill)
         self._cloud = await LocalCloud.start(
             self._clock,
             self._runtime,
@@ -162,7 +165,7 @@ class Performance:
             },
             delays=self._delays,
         )
-        stack.push_async_callback(self._cloud.close)
+        stack.push_async_callback(self._close_cloud)
         self._plane.log.subscribe(self._measure)
         self._system: System = create_system(
             self._cloud.network, self._cloud.monitor, self._boutique.specs()
@@ -177,6 +180,12 @@ class Performance:
         await self._clock.sleep(self._delays.propagation_seconds)
         for name in ("public", "internal"):
             await self._plane.listening(f"{ENVIRONMENT}-{name}")
+
+    async def _close_cloud(self) -> None:
+        """Close the cloud; whatever it does, what comes after this is ended too."""
+        self._load.kill()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await self._cloud.close()
 
     def _measure(self, hops: Sequence[Hop]) -> None:
         for count in alb_metrics.counts(hops, self._modelled):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from slipway.domain.service import Service, TaskShape
@@ -40,7 +40,7 @@ class Cause:
         It is the execution's name too: at most 80 characters (Step Functions quotas).
         """
         facts = [service, self.repository, self.tag, self.digest]
-        facts.append(self.pushed_at.isoformat())
+        facts.append(self.pushed_at.astimezone(UTC).isoformat())
         return f"{service[:40]}-{_hash(facts)}"
 
 

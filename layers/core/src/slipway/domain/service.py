@@ -84,6 +84,11 @@ class JudgePolicy:
     metric_lateness_seconds: int = 120
     """A minute younger than this is not complete in CloudWatch."""
 
+    def __post_init__(self) -> None:
+        """Refuse to take silence for proof."""
+        if self.min_requests < 1:
+            raise ValueError(f"min_requests must be 1 or more, not {self.min_requests}")
+
 
 @dataclass(frozen=True, slots=True)
 class RolloutPolicy:

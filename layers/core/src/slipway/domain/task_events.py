@@ -46,5 +46,5 @@ def read_task_event(event: Mapping[str, Any]) -> StoppedTask | None:
             created_at=datetime.fromisoformat(detail["createdAt"]),
             finding=diagnose(detail["taskArn"], detail.get("stopCode", ""), reasons),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidRecord(f"not a task's state change: {error!r}") from error

@@ -26,8 +26,13 @@ THROTTLING = frozenset(
         "ThrottledException",
         "TooManyRequestsException",
         "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
+CANCELLED_FOR_NOW = frozenset(
+    {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
+)
+"""Why DynamoDB cancels a transaction that may pass later (API_TransactWriteItems)."""
 SERVER_ERROR = 500
 
 
@@ -54,7 +59,8 @@ def _translate(error: ClientError, doing: str) -> SlipwayError:
     code = code_of(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = f"{doing}: {code}: {error.response.get('Error', {}).get('Message', '')}"
-    if code in THROTTLING:
+    reasons = {r.get("Code") for r in error.response.get("CancellationReasons", [])}
+    if code in THROTTLING or reasons & CANCELLED_FOR_NOW:
         return Throttled(message)
     if status >= SERVER_ERROR:
         return Unavailable(message)

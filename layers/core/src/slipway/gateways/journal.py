@@ -187,6 +187,12 @@ class Journal:
             raise NotFound(f"the journal has no rollout {rollout_id} of {name}")
         return _parse(_ROLLOUT, item, f"rollout {rollout_id}")
 
+    def outcome(self, rollout: Rollout) -> Outcome | None:
+        """Return how a rollout ended, None while it has not."""
+        item = self._get(f"SERVICE#{rollout.service.name}", f"ROLLOUT#{rollout.id}")
+        stored = (item or {}).get("outcome")
+        return Outcome(stored["S"]) if stored else None
+
     def rollouts(self, name: str) -> list[Entry]:
         """Return all rollouts of a service, oldest first."""
         entries = [

@@ -1,0 +1,100 @@
+"""Whole rollouts, told once and looked at by many tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from localcloud.api import Call
+from localcloud.simulated import Totals
+from localcloud.states import Execution
+from slipway.domain.receipt import Receipt
+from slipway.domain.rollout import Outcome
+from slipway.domain.service import Slot
+
+from tests.e2e.road import Road, road
+
+MOST_WAITING_SECONDS = 70
+"""After so long no request waits for an answer: the idle timeout is 60 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One rollout in a service that had a release before, from push to end."""
+
+    digest: str
+    outcome: Outcome | None
+    reason: str | None
+    receipt: Receipt
+    totals: Totals
+    """Of all requests since the first release."""
+    weights: Mapping[Slot, int]
+    """At its end, as the slots' desired counts are."""
+    desired: Mapping[Slot, int]
+    highest: Mapping[Slot, int]
+    """The most weight of each slot, ever."""
+    executions: Sequence[Execution]
+    """The rollout's own, nested ones included."""
+    pages: int
+    calls: Sequence[Call]
+    """Every AWS call, the first release's too."""
+    writes: Sequence[Call]
+    """Those of Slipway that changed what serves."""
+    allowed: Mapping[str, tuple[str, ...]]
+    """What the template allows each function, by its name."""
+
+    def seconds(self, begin: str, end: str) -> float:
+        """Modelled time between two of its marks."""
+        at = {mark.name: mark.at for mark in self.receipt.marks}
+        return (at[end] - at[begin]).total_seconds()
+
+    def done(self, *kinds: str) -> list[str]:
+        """What it did, in order; marks that begin with any of `kinds`."""
+        names = [mark.name for mark in self.receipt.marks]
+        return [name for name in names if name.startswith(kinds or "")]
+
+
+async def good() -> Story:
+    """A good release under steady traffic."""
+    async with road() as world:
+        await world.first_release()
+        return await _tell(world)
+
+
+async def failing() -> Story:
+    """A release that fails every fifth request."""
+    async with road() as world:
+        await world.first_release()
+        return await _tell(world, fail_every=5)
+
+
+async def silent() -> Story:
+    """A good release that nobody uses."""
+    async with road() as world:
+        flow = await world.first_release()
+        world.traffic.stop(flow)
+        return await _tell(world)
+
+
+async def _tell(world: Road, **flaws: object) -> Story:
+    known = set(world.cloud.states.executions)
+    digest = world.push("v2", **flaws)
+    entry = await world.ended(digest)
+    await world.pause(MOST_WAITING_SECONDS)
+    assert entry.receipt is not None
+    executions = world.cloud.states.executions
+    names = world.cloud.stack.functions.values()
+    functions = [world.cloud.functions.find(name) for name in names]
+    return Story(
+        digest=digest,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        receipt=entry.receipt,
+        totals=world.traffic.totals,
+        weights=world.weights(),
+        desired=world.desired(),
+        highest=world.highest,
+        executions=[e for arn, e in executions.items() if arn not in known],
+        pages=len(world.pages()),
+        calls=world.cloud.router.calls,
+        writes=world.writes(),
+        allowed={f.name: f.allowed_actions or () for f in functions},
+    )

@@ -1,0 +1,87 @@
+"""The lease: one rollout at a time writes, and who lost it writes no more."""
+
+from datetime import timedelta
+
+import pytest
+from slipway.domain.rollout import Outcome
+from slipway.domain.service import Slot
+
+from tests.e2e.road import SHORT, Road, client, road
+
+THIEF = "somebody-else"
+
+
+@pytest.mark.parametrize("mark", ["launched", "healthy-0", "shifted-0", "promoted"])
+async def test_a_rollout_that_lost_its_lease_writes_nothing_any_more(mark: str) -> None:
+    """Invariant 3: every stage holds the lease before it writes."""
+    async with road(SHORT, at_rest=False) as world:
+        await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, mark)
+        _steal(world)
+        writes = world.writes()
+        entry = await world.ended(digest)
+        assert world.writes() == writes
+        assert entry.outcome is Outcome.FAILED
+        assert "does not hold the lease" in (entry.reason or "")
+        assert len(world.pages()) == 1
+
+
+async def test_a_lost_lease_stays_with_the_one_who_took_it() -> None:
+    """Invariant 3: closing a rollout gives back only what it still holds."""
+    async with road(SHORT, at_rest=False) as world:
+        await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-0")
+        _steal(world)
+        await world.ended(digest)
+        lease = world.journal.lease("orders")
+        assert lease is not None
+        assert lease.rollout_id == THIEF
+
+
+async def test_a_lease_lost_while_a_stage_runs_stops_its_promotion() -> None:
+    """Invariant 3: the primary changes only under the fence."""
+    async with road(SHORT, at_rest=False) as world:
+        await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "judged-1")
+        _steal(world)
+        entry = await world.ended(digest)
+        state = world.journal.state("orders")
+        assert entry.outcome is Outcome.FAILED
+        assert state is not None
+        assert state.primary is Slot.A
+
+
+async def test_a_rollout_waits_for_a_lease_until_its_term_is_over() -> None:
+    """Invariant 3: a takeover waits past the time to write of a dead holder."""
+    async with road(SHORT) as world:
+        await world.first_release()
+        _steal(world)
+        lease = world.journal.lease("orders")
+        assert lease is not None
+        entry = await world.ended(world.push("v2"))
+        assert entry.outcome is Outcome.PROMOTED
+        assert entry.receipt is not None
+        end = max(lease.expires_at, lease.write_until)
+        assert entry.receipt.marks[0].at > end
+        assert lease.expires_at - entry.rollout.created_at > timedelta(minutes=5)
+
+
+def _steal(world: Road) -> None:
+    """Take the lease by hand, as a takeover would: with a new fence, for 15 minutes."""
+    end = world.cloud.clock.now() + timedelta(minutes=15)
+    client("dynamodb").update_item(
+        TableName=world.cloud.stack.outputs["JournalTableName"],
+        Key={"pk": {"S": "SERVICE#orders"}, "sk": {"S": "LEASE"}},
+        UpdateExpression=(
+            "SET rollout_id = :thief, expires_at = :end, write_until = :end "
+            "ADD fence :one"
+        ),
+        ExpressionAttributeValues={
+            ":thief": {"S": THIEF},
+            ":end": {"N": str(round(end.timestamp() * 1000))},
+            ":one": {"N": "1"},
+        },
+    )

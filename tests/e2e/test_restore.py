@@ -1,0 +1,202 @@
+"""Restoring: capacity, health, weight, removal; and what is done where that fails."""
+
+from datetime import datetime
+
+from localcloud.api import Call
+from localcloud.delays import Delays
+from slipway.domain.rollout import Outcome
+from slipway.domain.service import Slot
+
+from tests.e2e.road import QUICK, REQUESTS_PER_SECOND, Road, client, road
+
+
+async def test_an_old_slot_that_was_scaled_in_is_scaled_up_before_it_gets_weight() -> (
+    None
+):
+    """Invariants 1 and 2: capacity first.
+
+    flagger#869 (primary autoscaled in, then overwhelmed by the rollback),
+    argo-rollouts#3372 (all traffic to an unscaled stable side).
+    """
+    async with road() as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        world.scale(Slot.A, 2)
+        await world.pause(45)
+        await _make_sick(world, Slot.B)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.ROLLED_BACK
+        [scaled_up] = [c for c in _restoring(world) if _scales(c, "orders-a", 4)]
+        [shifted] = [c for c in _restoring(world) if c.operation == "ModifyRule"]
+        assert scaled_up.at < _healthy_since(world, digest) < shifted.at
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        assert flow.totals.failed == 0
+
+
+async def test_an_old_slot_at_zero_is_filled_before_it_gets_weight() -> None:
+    """Invariant 2 (argo-rollouts#2235: a side at zero got the traffic)."""
+    async with road() as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-2")
+        await world.pause(10)
+        world.scale(Slot.A, 0)
+        await world.pause(60)
+        await _make_sick(world, Slot.B)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        assert world.desired() == {Slot.A: 4, Slot.B: 0}
+        assert flow.totals.failed == 0
+
+
+async def test_a_restore_that_cannot_regain_capacity_leaves_the_traffic_where_it_is() -> (
+    None
+):
+    """Invariant 2: both sides serve, a person is needed (flagger#1898).
+
+    There a failed promotion sent everything to a broken primary.
+    """
+    async with road(at_rest=False) as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        world.delete_image(_first(world))
+        world.scale(Slot.A, 2)
+        await world.pause(45)
+        await _make_sick(world, Slot.B)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.FAILED
+        assert world.weights() == {Slot.A: 50, Slot.B: 50}
+        assert world.desired()[Slot.B] == 2
+        [page] = world.pages()
+        assert page["detail"]["outcome"] == Outcome.FAILED
+        assert flow.totals.failed == 0
+
+
+async def test_where_the_old_slot_is_gone_for_good_the_candidate_takes_all() -> None:
+    """Invariant 2: the healthier side keeps the traffic."""
+    async with road(at_rest=False) as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        world.delete_image(_first(world))
+        await _make_sick(world, Slot.B)
+        for task in world.tasks(Slot.A):
+            world.runtime.crash(task.arn)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.FAILED
+        assert len(world.pages()) == 1
+        assert world.weights() == {Slot.A: 0, Slot.B: 100}
+        failed = flow.totals.failed
+        await world.pause(120)
+        assert flow.totals.failed == failed
+
+
+async def test_where_the_candidate_is_gone_the_old_slot_takes_all_with_what_it_has() -> (
+    None
+):
+    """Invariant 2's last resort: too little capacity is better than none."""
+    async with road(at_rest=False) as world:
+        await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        world.delete_image(_first(world))
+        world.delete_image(digest)
+        world.scale(Slot.A, 2)
+        await world.pause(45)
+        for task in world.tasks(Slot.B):
+            world.runtime.crash(task.arn)
+        await world.ended(digest)
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+
+
+async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:
+    """Invariant 2 (flagger#1898: the healthy canary was deleted; flagger#1932)."""
+    async with road() as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "promoted")
+        _share_out(world, {Slot.A: 20, Slot.B: 80})
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.PROMOTED
+        assert "restore-give-traffic" in world.marks(digest)
+        assert world.weights() == {Slot.A: 0, Slot.B: 100}
+        assert world.desired() == {Slot.A: 0, Slot.B: 4}
+        assert flow.totals.failed == 0
+
+
+async def test_a_restore_needs_neither_registry_nor_metrics_nor_failed_image() -> None:
+    """Invariant 8 (argo-rollouts#2669, ecspresso#673: what a rollback needed was gone)."""
+    async with road() as world:
+        flow = await world.first_release()
+        digest = world.push("v2", fail_every=5)
+        await world.reached(digest, "judged-0")
+        world.delete_image(digest)
+        world.delete_image(_first(world))
+        calls = len(world.cloud.router.calls)
+        entry = await world.ended(digest)
+        used = {call.service for call in world.cloud.router.calls[calls:]}
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert used == {"dynamodb", "ecs", "elbv2", "events"}
+        assert flow.totals.failed_unrouted == 0
+
+
+async def test_a_crash_at_half_of_the_traffic_costs_no_more_than_its_detection() -> (
+    None
+):
+    """Peers' capacity-first abort: 5xx only while nobody can know yet."""
+    async with road() as world:
+        flow = await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        await world.pause(30)
+        began = world.cloud.clock.time()
+        for task in world.tasks(Slot.B):
+            world.runtime.crash(task.arn)
+        await world.reached(digest, "restore-give-traffic")
+        seconds = world.cloud.clock.time() - began + Delays().propagation_seconds
+        await world.ended(digest)
+        assert seconds <= QUICK.look_seconds + 10
+        assert 0 < flow.totals.failed <= 0.5 * REQUESTS_PER_SECOND * (seconds + 1)
+
+
+def _restoring(world: Road) -> list[Call]:
+    return [c for c in world.writes() if "RestoreFunction" in str(c.caller)]
+
+
+def _scales(call: Call, ecs_service: str, count: int) -> bool:
+    wanted = (call.params.get("service"), call.params.get("desiredCount"))
+    return wanted == (ecs_service, count)
+
+
+def _healthy_since(world: Road, digest: str) -> datetime:
+    """Return when the restore saw enough healthy targets."""
+    receipt = world.entry(digest).receipt
+    assert receipt is not None
+    return {m.name: m.at for m in receipt.marks}["restore-await-health"]
+
+
+def _first(world: Road) -> str:
+    """Return the digest of the first release."""
+    return world.journal.rollouts("orders")[0].rollout.cause.digest
+
+
+def _share_out(world: Road, weights: dict[Slot, int]) -> None:
+    """Write weights from outside."""
+    groups = [
+        {"TargetGroupArn": arn, "Weight": weights[slot]}
+        for slot, arn in world.binding.target_group_arns.items()
+    ]
+    client("elbv2").modify_rule(
+        RuleArn=world.binding.rule_arn,
+        Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
+    )
+
+
+async def _make_sick(world: Road, slot: Slot) -> None:
+    """Let a task of a slot fail its health checks until its target is unhealthy."""
+    healthy = world.healthy(slot)
+    world.runtime.sick.add(world.tasks(slot)[0].address or "")
+    await world.until(lambda: world.healthy(slot) < healthy)

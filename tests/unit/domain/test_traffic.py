@@ -1,0 +1,107 @@
+"""Traffic: no weight rises without the health to carry it (invariant 1)."""
+
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from slipway.domain.service import Slot
+from slipway.domain.traffic import (
+    Weights,
+    least_weights,
+    may_carry,
+    most_carried,
+    weights,
+)
+
+A, B = Slot.A, Slot.B
+SHARES = st.integers(min_value=0, max_value=100)
+HEALTHY = st.fixed_dictionaries(
+    {
+        slot: st.lists(st.integers(min_value=0, max_value=12), max_size=3)
+        for slot in Slot
+    }
+)
+SPLITS = st.builds(weights, st.sampled_from(Slot), SHARES)
+CURRENT = st.one_of(st.just({}), SPLITS)
+
+
+def test_weights_give_the_other_slot_the_rest() -> None:
+    assert weights(B, 10) == {B: 10, A: 90}
+
+
+@given(st.sampled_from(Slot), SHARES)
+def test_weights_always_add_up_to_all_of_the_traffic(slot: Slot, share: int) -> None:
+    split = weights(slot, share)
+    assert split[slot] == share
+    assert sum(split.values()) == 100
+
+
+def test_the_least_of_rules_that_differ_is_taken_for_each_slot() -> None:
+    assert least_weights([{A: 90, B: 10}, {A: 50, B: 50}]) == {A: 50, B: 10}
+    assert least_weights([{A: 100}]) == {A: 100, B: 0}
+    assert least_weights([]) == {}
+
+
+def test_the_most_that_any_rule_sends_is_what_a_slot_carries() -> None:
+    rules = [{A: 100, B: 0}, {A: 99, B: 1}, {A: 100}]
+    assert most_carried(rules, B) == 1
+    assert most_carried([], B) == 0
+
+
+def test_a_rise_with_enough_healthy_targets_is_allowed() -> None:
+    permission = may_carry(
+        {A: 50, B: 50}, {A: [4], B: [2]}, current={A: 90, B: 10}, base=4
+    )
+    assert permission.allowed
+    assert permission.reason == "enough healthy targets for a 50 %, b 50 %"
+
+
+def test_a_rise_without_enough_healthy_targets_is_not_allowed() -> None:
+    permission = may_carry(
+        {A: 50, B: 50}, {A: [4], B: [1]}, current={A: 90, B: 10}, base=4
+    )
+    assert not permission.allowed
+    assert "slot b has 1 healthy targets; 50 % of the traffic needs 2" in (
+        permission.reason
+    )
+
+
+def test_the_binding_with_fewest_healthy_targets_decides() -> None:
+    healthy = {A: [4, 4], B: [4, 1]}
+    assert not may_carry({A: 50, B: 50}, healthy, current={}, base=4).allowed
+
+
+@pytest.mark.parametrize("healthy_b", [[0], []], ids=["none healthy", "no group"])
+def test_a_slot_that_rises_from_nothing_needs_a_verdict(healthy_b: list[int]) -> None:
+    healthy = {A: [4], B: healthy_b}
+    assert not may_carry({A: 99, B: 1}, healthy, current={A: 100}, base=4).allowed
+
+
+def test_a_slot_that_keeps_or_loses_weight_may_be_ill() -> None:
+    healthy = {A: [0], B: [4]}
+    current: Weights = {A: 90, B: 10}
+    assert may_carry({A: 0, B: 100}, healthy, current=current, base=4).allowed
+    assert may_carry({A: 90, B: 10}, {A: [0], B: [0]}, current=current, base=4).allowed
+
+
+def test_opening_a_closed_rule_is_a_rise_for_every_slot_with_a_share() -> None:
+    healthy = {A: [0], B: [4]}
+    assert may_carry({A: 0, B: 100}, healthy, current={}, base=4).allowed
+    assert not may_carry({A: 1, B: 99}, healthy, current={}, base=4).allowed
+
+
+@given(SPLITS, HEALTHY, CURRENT, st.integers(min_value=1, max_value=12))
+def test_no_share_ever_rises_without_its_part_of_the_base_healthy(
+    wanted: Weights, healthy: dict[Slot, list[int]], current: Weights, base: int
+) -> None:
+    permission = may_carry(wanted, healthy, current=current, base=base)
+    short = [
+        slot
+        for slot, share in wanted.items()
+        if share > current.get(slot, 0)
+        and min(healthy[slot], default=0) < ceil(share * base / 100)
+    ]
+    assert permission.allowed is not bool(short)
+    if short:
+        assert any(f"slot {slot} has" in permission.reason for slot in short)
