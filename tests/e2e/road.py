@@ -112,12 +112,13 @@ class Road:
         raise TimeoutError(f"not so within {within_seconds} s")
 
     async def ended(self, digest: str, *, service: str = "orders") -> Entry:
-        """Wait until the rollout of an image has ended; return how."""
+        """Wait until the rollout of an image has ended, and word of it has spread."""
         for _ in range(7200 // POLL_SECONDS):
             execution = self.execution(digest, service)
-            if execution is not None and execution.status != "RUNNING":
-                return self.entry(digest, service)
+            ended = execution is not None and execution.status != "RUNNING"
             await self.pause(POLL_SECONDS)
+            if ended:
+                return self.entry(digest, service)
         raise TimeoutError(f"no rollout of {digest} has ended")
 
     async def first_release(self, *, per_second: float = REQUESTS_PER_SECOND) -> Flow:

@@ -1,10 +1,13 @@
 """Whole rollouts, told once and looked at by many tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from localcloud.api import Call
-from localcloud.simulated import Totals
+from localcloud.functions import Functions
+from localcloud.simulated import Flow, Totals
 from localcloud.states import Execution
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Outcome
@@ -52,26 +55,44 @@ class Story:
         return [name for name in names if name.startswith(kinds or "")]
 
 
-async def good() -> Story:
+async def good(*, twice: bool = False) -> Story:
     """A good release under steady traffic."""
-    async with road() as world:
-        await world.first_release()
+    async with _released(twice=twice) as (world, _):
         return await _tell(world)
 
 
-async def failing() -> Story:
+async def failing(*, twice: bool = False) -> Story:
     """A release that fails every fifth request."""
-    async with road() as world:
-        await world.first_release()
+    async with _released(twice=twice) as (world, _):
         return await _tell(world, fail_every=5)
 
 
-async def silent() -> Story:
+async def silent(*, twice: bool = False) -> Story:
     """A good release that nobody uses."""
-    async with road() as world:
-        flow = await world.first_release()
+    async with _released(twice=twice) as (world, flow):
         world.traffic.stop(flow)
         return await _tell(world)
+
+
+@asynccontextmanager
+async def _released(*, twice: bool) -> AsyncIterator[tuple[Road, Flow]]:
+    """Begin with a first release; `twice` runs every stage two times."""
+    async with road() as world:
+        if twice:
+            _repeat_stages(world.cloud.functions)
+        yield world, await world.first_release()
+
+
+def _repeat_stages(functions: Functions) -> None:
+    """Run stages as if each died after its writes and before its answer."""
+    invoke = functions.invoke
+
+    async def invoke_twice(name: str, payload: Any) -> Any:
+        if "payload_version" in payload:
+            await invoke(name, payload)
+        return await invoke(name, payload)
+
+    functions.invoke = invoke_twice  # type: ignore[method-assign]
 
 
 async def _tell(world: Road, **flaws: object) -> Story:

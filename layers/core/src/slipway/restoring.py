@@ -46,6 +46,11 @@ def make(step: NextMove, rollout: Rollout, app: App) -> None:
             wanted = weights(step.primary, ALL_TRAFFIC) if step.primary else None
             for binding in service.bindings:
                 app.load_balancing.route(binding, wanted)
+        case Move.YIELD_TRAFFIC:
+            assert step.primary is not None
+            for binding in service.bindings:
+                wanted = weights(step.primary.other, ALL_TRAFFIC)
+                app.load_balancing.route(binding, wanted)
         case Move.REMOVE_CANDIDATE:
             idle = step.primary.other if step.primary else sides.candidate
             app.ecs.scale(service.slots[idle], 0)

@@ -19,6 +19,7 @@ class Move(StrEnum):
     SCALE_UP = "scale-up"
     AWAIT_HEALTH = "await-health"
     GIVE_TRAFFIC = "give-traffic"
+    YIELD_TRAFFIC = "yield-traffic"
     AWAIT_WEIGHTS = "await-weights"
     CLOSE_RULE = "close-rule"
     REMOVE_CANDIDATE = "remove-candidate"
@@ -89,6 +90,7 @@ def _towards(
     situation: Situation, primary: Slot, base: int, *, overdue: bool
 ) -> tuple[Move, str]:
     healthy, other = situation.healthy[primary], primary.other
+    carries_some = situation.weights.get(other, 0) < ALL_TRAFFIC
     facts = f"slot {primary} has {healthy} healthy of {base} needed"
     if healthy >= base:
         return Move.GIVE_TRAFFIC, facts
@@ -96,4 +98,6 @@ def _towards(
         return Move.AWAIT_HEALTH, facts
     if healthy > 0 and situation.healthy[other] == 0:
         return Move.GIVE_TRAFFIC, f"last resort: {facts}, slot {other} has none"
+    if healthy == 0 and situation.healthy[other] > 0 and carries_some:
+        return Move.YIELD_TRAFFIC, f"last resort: {facts}, slot {other} has some"
     return Move.GIVE_UP, f"{facts}, its time is up: slot {other} keeps what it carries"

@@ -1,0 +1,90 @@
+"""AWS that throttles or fails for a while delays a rollout, and no more."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from localcloud.api import AwsError
+from slipway.domain.rollout import Outcome
+from slipway.domain.service import Slot
+
+from tests.e2e.road import SHORT, Road, road
+
+SDK_ATTEMPTS = 4
+"""Of one call (slipway.wiring); after that the stage fails and is tried again."""
+
+CALLS = [
+    ("ecr", "DescribeImages", "ThrottlingException"),
+    ("dynamodb", "TransactWriteItems", "ThrottlingException"),
+    ("ecs", "RegisterTaskDefinition", "ThrottlingException"),
+    ("ecs", "UpdateService", "ThrottlingException"),
+    ("ecs", "DescribeServices", "ThrottlingException"),
+    ("elbv2", "DescribeRules", "Throttling"),
+    ("elbv2", "DescribeTargetHealth", "Throttling"),
+    ("elbv2", "ModifyRule", "Throttling"),
+    ("cloudwatch", "GetMetricData", "Throttling"),
+]
+
+
+@pytest.mark.parametrize("failures", [1, SDK_ATTEMPTS])
+async def test_a_rollout_survives_each_of_its_calls_being_throttled(
+    failures: int,
+) -> None:
+    """Invariant 11: the SDK tries again, and then Step Functions does."""
+    async with road(SHORT) as world:
+        flow = await world.first_release()
+        refused = _fail_first(world, failures)
+        entry = await world.ended(world.push("v2"))
+        assert entry.outcome is Outcome.PROMOTED
+        assert refused == {call[:2]: failures for call in CALLS}
+        assert flow.totals.failed == 0
+
+
+async def test_a_restore_survives_each_of_its_calls_being_throttled() -> None:
+    """Invariants 8 and 11."""
+    async with road(SHORT) as world:
+        flow = await world.first_release()
+        digest = world.push("v2", fail_every=5)
+        await world.reached(digest, "judged-0")
+        refused = _fail_first(world, SDK_ATTEMPTS)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert refused["ecs", "UpdateService"] == SDK_ATTEMPTS
+        assert refused["elbv2", "ModifyRule"] == SDK_ATTEMPTS
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        assert flow.totals.failed_unrouted == 0
+
+
+async def test_a_call_that_is_denied_ends_the_rollout_at_the_old_release() -> None:
+    """Invariant 2: what trying again cannot mend leads to the restore at once."""
+    async with road(SHORT) as world:
+        flow = await world.first_release()
+
+        def deny(service: str, operation: str, _: Any, caller: str | None) -> None:
+            if (service, operation) == ("elbv2", "ModifyRule") and "Shift" in str(
+                caller
+            ):
+                raise AwsError("AccessDenied", "not authorized", 403)
+
+        world.cloud.router.before(deny)
+        entry = await world.ended(world.push("v2"))
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert "not authorized" in (entry.reason or "")
+        assert world.highest[Slot.B] == 0
+        assert flow.totals.failed == 0
+
+
+def _fail_first(world: Road, failures: int) -> Counter[tuple[str, str]]:
+    """Throttle the first calls of each kind; return how many were."""
+    refused: Counter[tuple[str, str]] = Counter()
+
+    def throttle(service: str, operation: str, _: Any, caller: str | None) -> None:
+        for name, called, code in CALLS:
+            if (service, operation) != (name, called) or caller is None:
+                continue
+            if refused[service, operation] < failures:
+                refused[service, operation] += 1
+                raise AwsError(code, "Rate exceeded")
+
+    world.cloud.router.before(throttle)
+    return refused

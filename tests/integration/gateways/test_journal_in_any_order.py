@@ -1,0 +1,176 @@
+"""The journal under any order of what three rollouts of one service may do.
+
+A model of a few lines says what must come of each call (invariants 3 and 12); the
+journal on moto's DynamoDB must say the same.
+"""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from slipway.domain.gates import Watermark
+from slipway.domain.lease import TERM, WRITE_TERM, Lease
+from slipway.domain.receipt import receipt
+from slipway.domain.rollout import Outcome, Rollout, ServiceState, Sides
+from slipway.domain.service import Slot
+from slipway.errors import LeaseLost
+from slipway.gateways.journal import Busy, Held, Journal, Stale
+
+from tests.builders import (
+    OTHER_DIGEST,
+    START,
+    a_cause,
+    a_rollout,
+    after,
+)
+from tests.integration.gateways.world import a_journal
+
+A_TO_B, B_TO_A = Sides(Slot.A, Slot.B, 4), Sides(Slot.B, Slot.A, 4)
+ROLLOUTS = {
+    "older": a_rollout(sides=A_TO_B),
+    "newer": a_rollout(
+        cause=a_cause(digest=OTHER_DIGEST, pushed_at=after(60)), sides=B_TO_A
+    ),
+    "other tag": a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=B_TO_A),
+}
+WHO = st.sampled_from(sorted(ROLLOUTS)).map(ROLLOUTS.__getitem__)
+WHO_AND_FENCE = st.tuples(WHO, st.integers(min_value=0, max_value=1))
+"""A rollout, and how many fences behind the newest that it was ever given."""
+
+
+class Rivals(RuleBasedStateMachine):
+    """Three rollouts, each at any point, each possibly believing in an old fence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = ExitStack()
+        self.journal: Journal = self.world.enter_context(a_journal())
+        self.now: datetime = START
+        self.lease = Lease("orders", "", 0, START, START)
+        self.fences: dict[str, list[int]] = {r.id: [] for r in ROLLOUTS.values()}
+        self.watermarks: dict[str, Watermark] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.state: ServiceState | None = None
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        self.world.close()
+
+    @initialize()
+    def begin(self) -> None:
+        """Store the rollouts."""
+        for rollout in ROLLOUTS.values():
+            self.journal.begin(rollout)
+
+    @rule(seconds=st.sampled_from([1, 89, 91, 899, 901, 1801]))
+    def wait(self, seconds: int) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    @rule(who=WHO)
+    def acquire(self, who: Rollout) -> None:
+        """Try to take the lease: it and the watermark change, or neither does."""
+        answer = self.journal.acquire(who, self.now)
+        mark, cause = self.watermarks.get(who.cause.tag), who.cause
+        if mark and mark.pushed_at >= cause.pushed_at and mark.rollout_id != who.id:
+            assert answer == Stale(mark)
+        elif self.lease.rollout_id not in ("", who.id) and not self.lease.free(
+            self.now
+        ):
+            assert answer == Busy(self.lease.rollout_id)
+        else:
+            fence = self.lease.fence + 1
+            assert answer == Held(fence)
+            self.fences[who.id].append(fence)
+            self.lease = Lease("orders", who.id, fence, self.now + TERM, self.now)
+            self.watermarks[cause.tag] = Watermark(cause.pushed_at, who.id)
+
+    @rule(who_and_fence=WHO_AND_FENCE)
+    def hold(self, who_and_fence: tuple[Rollout, int]) -> None:
+        """Renew the lease before writing."""
+        who, fence = self._fenced(who_and_fence)
+        if self._holds(who, fence):
+            self.journal.hold(who, fence, self.now)
+            self.lease = replace(
+                self.lease,
+                expires_at=self.now + TERM,
+                write_until=self.now + WRITE_TERM,
+            )
+        else:
+            with pytest.raises(LeaseLost):
+                self.journal.hold(who, fence, self.now)
+
+    @rule(who_and_fence=WHO_AND_FENCE)
+    def promote(self, who_and_fence: tuple[Rollout, int]) -> None:
+        """Make the candidate the primary."""
+        who, fence = self._fenced(who_and_fence)
+        if self._holds(who, fence):
+            self.journal.promote(who, fence, self.now)
+            slot = who.known_sides.candidate
+            self.state = ServiceState(slot, who.release.id, who.id, self.now)
+        else:
+            with pytest.raises(LeaseLost):
+                self.journal.promote(who, fence, self.now)
+
+    @rule(
+        who_and_fence=WHO_AND_FENCE,
+        outcome=st.sampled_from(Outcome),
+        leaseless=st.booleans(),
+    )
+    def finish(
+        self, who_and_fence: tuple[Rollout, int], outcome: Outcome, *, leaseless: bool
+    ) -> None:
+        """End a rollout, with a lease, with a lost one or with none."""
+        who, fence = self._fenced(who_and_fence)
+        answer = self.journal.finish(
+            who, outcome, "so it went", receipt(who, []), None if leaseless else fence
+        )
+        assert answer is self.outcomes.setdefault(who.id, outcome)
+        if not leaseless and self._holds(who, fence):
+            self.lease = replace(self.lease, rollout_id="")
+
+    @invariant()
+    def at_most_one_holds_the_lease(self) -> None:
+        """Compare what is stored with the model."""
+        assert self.journal.lease("orders") == (
+            self.lease if self.lease.rollout_id else None
+        )
+
+    @invariant()
+    def everything_else_is_as_it_was_left(self) -> None:
+        """Compare the rest: watermarks, the primary, outcomes."""
+        for tag in ("v1", "v2"):
+            assert self.journal.watermark("orders", tag) == self.watermarks.get(tag)
+        assert self.journal.state("orders") == self.state
+        stored = {e.rollout.id: e.outcome for e in self.journal.rollouts("orders")}
+        assert {id_: o for id_, o in stored.items() if o is not None} == self.outcomes
+
+    @invariant()
+    def fences_only_grow(self) -> None:
+        """No two holders ever had the same fence."""
+        given = [fence for fences in self.fences.values() for fence in fences]
+        assert sorted(given) == list(range(1, len(given) + 1))
+
+    def _fenced(self, who_and_fence: tuple[Rollout, int]) -> tuple[Rollout, int]:
+        who, behind = who_and_fence
+        fences = self.fences[who.id][: -behind or None]
+        return who, fences[-1] if fences else 0
+
+    def _holds(self, who: Rollout, fence: int) -> bool:
+        return (self.lease.rollout_id, self.lease.fence) == (who.id, fence)
+
+
+def test_whatever_the_order_there_is_one_holder_and_its_fence_is_the_highest() -> None:
+    run_state_machine_as_test(
+        Rivals, settings=settings(max_examples=30, stateful_step_count=20)
+    )

@@ -1,0 +1,104 @@
+"""What gateways talk to: tables that moto keeps, and the local cloud's compute half."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from localcloud.fixture import ServiceSpec, System
+from moto import mock_aws
+from slipway.domain.service import Binding, Service, Slot
+from slipway.gateways.cloudwatch import Measurements
+from slipway.gateways.ecr import Registry
+from slipway.gateways.ecs import Ecs
+from slipway.gateways.elbv2 import LoadBalancing
+from slipway.gateways.journal import Journal
+
+from tests.builders import REGION
+from tests.unit.localcloud.compute import Cloud, client, compute_cloud
+
+TABLE = "journal"
+ORDERS = ServiceSpec("orders", 8080, host="orders.example.com", public=True)
+GOOD = {"app": "orders", "version": "v1", "start_seconds": 8}
+
+
+@contextmanager
+def a_table() -> Iterator[Any]:
+    """Make the journal's table, keyed as template.yaml has it; yield its client."""
+    with mock_aws():
+        dynamodb = boto3.client("dynamodb", region_name=REGION)
+        dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+            ],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
+        yield dynamodb
+
+
+@contextmanager
+def a_journal() -> Iterator[Journal]:
+    """Make an empty journal."""
+    with a_table() as dynamodb:
+        yield Journal(dynamodb, TABLE)
+
+
+@dataclass
+class World:
+    """A cloud with one service called orders, and the gateways to it."""
+
+    cloud: Cloud
+    system: System
+    ecs: Ecs
+    load_balancing: LoadBalancing
+    measurements: Measurements
+    registry: Registry
+
+    @property
+    def service(self) -> Service:
+        """Orders, as the fixture made it."""
+        return self.system.service("orders")
+
+    @property
+    def binding(self) -> Binding:
+        """Where orders gets its traffic."""
+        return self.service.bindings[0]
+
+    def group(self, slot: Slot) -> str:
+        """Return a slot's target group."""
+        return self.binding.target_group_arns[slot]
+
+    def count(self, service: str, operation: str) -> int:
+        """Count the calls of an operation so far."""
+        calls = self.cloud.router.calls
+        return sum((c.service, c.operation) == (service, operation) for c in calls)
+
+    def rule(self, arn: str | None = None) -> list[dict[str, Any]]:
+        """Return the actions of a rule: of the service's own, unless another is named."""
+        arn = arn or self.binding.rule_arn
+        return client("elbv2").describe_rules(RuleArns=[arn])["Rules"][0]["Actions"]
+
+    def write_rule(self, actions: list[dict[str, Any]]) -> None:
+        """Write the actions of the service's own rule."""
+        client("elbv2").modify_rule(RuleArn=self.binding.rule_arn, Actions=actions)
+
+
+@asynccontextmanager
+async def a_world() -> AsyncIterator[World]:
+    """Start a cloud in which nothing runs yet."""
+    async with compute_cloud() as cloud:
+        system = cloud.system([ORDERS])
+        yield World(
+            cloud,
+            system,
+            Ecs(client("ecs"), system.cluster),
+            LoadBalancing(client("elbv2")),
+            Measurements(client("cloudwatch")),
+            Registry(client("ecr")),
+        )
