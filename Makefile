@@ -17,9 +17,11 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.uv/sam
 # Linting a template needs a region, nothing ever connects to it.
 CHECK_REGION := eu-west-1
 
+SOURCES := $(wildcard benchmarks cli examples functions layers localcloud tests)
 PROJECTS := pyproject.toml uv.lock $(wildcard */pyproject.toml */*/pyproject.toml)
-SHIPPED := template.yaml $(shell find layers functions statemachines -type f \
-  -not -name '*.pyc')
+# Folders too, so that a file that went away is noticed.
+SHIPPED := template.yaml $(shell find layers functions statemachines \
+  -name __pycache__ -prune -o -print)
 LAYER_LIMIT_MB := 250
 
 .DEFAULT_GOAL := help
@@ -46,17 +48,17 @@ check: lint build ## Everything that must hold before a change is merged
 
 .PHONY: lint
 lint: .venv/synced ## Ruff and mypy
-	$(RUN) ruff check
-	$(RUN) ruff format --check
+	$(RUN) ruff check $(SOURCES)
+	$(RUN) ruff format --check $(SOURCES)
 	$(RUN) mypy
 
 .PHONY: format
 format: .venv/synced ## Let ruff format, and fix what it can
-	$(RUN) ruff check --fix
-	$(RUN) ruff format
+	$(RUN) ruff check --fix-only $(SOURCES)
+	$(RUN) ruff format $(SOURCES)
 
 .PHONY: build
-build: .aws-sam/built ## Build what is deployed, with `sam build`
+build: .aws-sam/build/template.yaml ## Build what is deployed, with `sam build`
 
 .PHONY: clean
 clean: ## Remove everything that was made here
@@ -101,7 +103,7 @@ tools/sam/.venv/synced: .uv/interpreter tools/sam/pyproject.toml tools/sam/uv.lo
 	@$(UV) sync --locked --quiet --project tools/sam --python "$$(cat .uv/interpreter)"
 	@touch $@
 
-.aws-sam/built: tools/sam/.venv/synced .venv/synced $(SHIPPED) uv.lock
+.aws-sam/build/template.yaml: tools/sam/.venv/synced .venv/synced $(SHIPPED) uv.lock
 	$(SAM) build
 	@size=$$(du -sm .aws-sam/build/CoreLayer | cut -f1); \
 	echo "The unpacked layer has $$size MB; Lambda takes up to $(LAYER_LIMIT_MB) MB."; \

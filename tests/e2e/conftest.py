@@ -35,3 +35,9 @@ def failing() -> Story:
 def silent() -> Story:
     """Tell of a good release that nobody uses."""
     return run_virtual(stories.silent())
+
+
+@pytest.fixture(scope="session")
+def sickly() -> Story:
+    """Tell of a release whose health is lost just before it gets half of the weight."""
+    return run_virtual(stories.sickly())

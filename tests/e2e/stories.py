@@ -13,7 +13,7 @@ from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import Road, road
+from tests.e2e.road import Road, client, road
 
 MOST_WAITING_SECONDS = 70
 """After so long no request waits for an answer: the idle timeout is 60 s."""
@@ -71,6 +71,29 @@ async def silent(*, twice: bool = False) -> Story:
     """A good release that nobody uses."""
     async with _released(twice=twice) as (world, flow):
         world.traffic.stop(flow)
+        return await _tell(world)
+
+
+async def sickly() -> Story:
+    """A release whose health is lost just before its second step's weight is written.
+
+    The listener's default action names the slots' groups, too.
+    """
+    async with _released(twice=False) as (world, _):
+        arn = world.binding.target_group_arns[Slot.A]
+        client("elbv2").modify_listener(
+            ListenerArn=world.binding.listener_arn,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+        )
+        functions = world.cloud.functions
+        invoke = functions.invoke
+
+        async def lose_health_before(name: str, payload: Any) -> Any:
+            if "ShiftTraffic" in name and payload["step"] == 1:
+                await world.make_sick(Slot.B)
+            return await invoke(name, payload)
+
+        functions.invoke = lose_health_before  # type: ignore[method-assign]
         return await _tell(world)
 
 

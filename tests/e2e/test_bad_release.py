@@ -167,41 +167,24 @@ async def test_health_lost_in_mid_bake_is_rolled_back_without_events() -> None:
         await world.reached(digest, "shifted-1")
         world.cloud.events.disturb = _lose_task_events
         # One of two: the other one carries its share of the requests meanwhile.
-        await _make_sick(world, Slot.B)
+        await world.make_sick(Slot.B)
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.ROLLED_BACK
         assert world.weights() == {Slot.A: 100, Slot.B: 0}
         assert flow.totals.failed == 0
 
 
-async def test_health_lost_between_the_look_and_the_write_keeps_weights_as_they_are() -> (
-    None
-):
-    """Invariant 1: health is read at the moment of the write (containers-roadmap#2853,
-    argo-rollouts#4390: traffic on what was going away).
-    """  # noqa: D205
-    async with road() as world:
-        flow = await world.first_release()
-        invoke = world.cloud.functions.invoke
+def test_health_lost_between_the_look_and_the_write_leaves_weights_alone(
+    sickly: Story,
+) -> None:
+    """Invariant 1: health is read at the moment of the write (containers-roadmap#2853).
 
-        async def lose_health_before(name: str, payload: dict[str, object]) -> object:
-            if "ShiftTraffic" in name and payload["step"] == 1:
-                await _make_sick(world, Slot.B)
-            return await invoke(name, payload)
-
-        world.cloud.functions.invoke = lose_health_before  # type: ignore[method-assign]
-        digest = world.push("v2")
-        entry = await world.ended(digest)
-        assert entry.outcome is Outcome.ROLLED_BACK
-        assert world.highest[Slot.B] == 10
-        assert flow.totals.failed == 0
-
-
-async def _make_sick(world: Road, slot: Slot) -> None:
-    """Let a task of a slot fail its health checks until its target is unhealthy."""
-    healthy = world.healthy(slot)
-    world.runtime.sick.add(world.tasks(slot)[0].address or "")
-    await world.until(lambda: world.healthy(slot) < healthy)
+    Also argo-rollouts#4390: traffic on what was going away, and 503s.
+    """
+    assert sickly.outcome is Outcome.ROLLED_BACK
+    assert sickly.done("healthy-", "shifted-") == ["healthy-0", "shifted-0", "healthy-1"]
+    assert sickly.highest[Slot.B] == 10
+    assert sickly.totals.failed == 0
 
 
 def _never_had_traffic(world: Road) -> None:

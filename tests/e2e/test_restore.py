@@ -24,7 +24,7 @@ async def test_an_old_slot_that_was_scaled_in_is_scaled_up_before_it_gets_weight
         await world.reached(digest, "shifted-1")
         world.scale(Slot.A, 2)
         await world.pause(45)
-        await _make_sick(world, Slot.B)
+        await world.make_sick(Slot.B)
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.ROLLED_BACK
         [scaled_up] = [c for c in _restoring(world) if _scales(c, "orders-a", 4)]
@@ -43,7 +43,7 @@ async def test_an_old_slot_at_zero_is_filled_before_it_gets_weight() -> None:
         await world.pause(10)
         world.scale(Slot.A, 0)
         await world.pause(60)
-        await _make_sick(world, Slot.B)
+        await world.make_sick(Slot.B)
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.ROLLED_BACK
         assert world.weights() == {Slot.A: 100, Slot.B: 0}
@@ -65,7 +65,7 @@ async def test_a_restore_that_cannot_regain_capacity_leaves_the_traffic_where_it
         world.delete_image(_first(world))
         world.scale(Slot.A, 2)
         await world.pause(45)
-        await _make_sick(world, Slot.B)
+        await world.make_sick(Slot.B)
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.FAILED
         assert world.weights() == {Slot.A: 50, Slot.B: 50}
@@ -82,7 +82,7 @@ async def test_where_the_old_slot_is_gone_for_good_the_candidate_takes_all() -> 
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
         world.delete_image(_first(world))
-        await _make_sick(world, Slot.B)
+        await world.make_sick(Slot.B)
         for task in world.tasks(Slot.A):
             world.runtime.crash(task.arn)
         entry = await world.ended(digest)
@@ -194,9 +194,3 @@ def _share_out(world: Road, weights: dict[Slot, int]) -> None:
         Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
     )
 
-
-async def _make_sick(world: Road, slot: Slot) -> None:
-    """Let a task of a slot fail its health checks until its target is unhealthy."""
-    healthy = world.healthy(slot)
-    world.runtime.sick.add(world.tasks(slot)[0].address or "")
-    await world.until(lambda: world.healthy(slot) < healthy)

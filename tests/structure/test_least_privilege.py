@@ -30,20 +30,20 @@ SERVICES = {
     "ecs": ("ecs", "ecs"),
     "elbv2": ("elbv2", "elasticloadbalancing"),
     "events": ("events", "events"),
-    "journal": ("dynamodb", "dynamodb"),
     "stepfunctions": ("stepfunctions", "states"),
+    "table": ("dynamodb", "dynamodb"),
 }
 """Each gateway's boto3 service, and the service's prefix in IAM actions."""
 
-TRANSACTED = {
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-    "Delete": "dynamodb:DeleteItem",
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
+WRITES = {
+    "check": "dynamodb:ConditionCheckItem",
+    "put": "dynamodb:PutItem",
+    "update": "dynamodb:UpdateItem",
 }
-"""TransactWriteItems has no action of its own (transaction-apis-iam)."""
+"""What the journal's table is told to write, by slipway.gateways.table: alone or in a
+transaction the action is the same (transaction-apis-iam)."""
 
-NO_ACTION = {"get_paginator", "transact_write_items"}
+NO_ACTION = {"get_paginator"}
 
 BESIDES = {
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
@@ -63,7 +63,7 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
-def gateway_class(gateway: str) -> tuple[str, ast.ClassDef]:
+def gateway_class(gateway: str) -> tuple[str, str]:
     """Return the module and class that the wiring says `app.GATEWAY` is."""
     wiring = tree(CORE / "slipway" / "wiring.py")
     (app,) = [n for n in wiring.body if isinstance(n, ast.ClassDef) and n.name == "App"]
@@ -72,18 +72,22 @@ def gateway_class(gateway: str) -> tuple[str, ast.ClassDef]:
         for field in app.body
         if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == gateway
     ]
-    for path in GATEWAYS.glob("*.py"):
-        for node in tree(path).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return path.stem, node
-    raise AssertionError(f"no gateway is called {name}")
+    (module,) = [
+        path.stem
+        for path in GATEWAYS.glob("*.py")
+        if any(isinstance(n, ast.ClassDef) and n.name == name for n in tree(path).body)
+    ]
+    return module, name
 
 
-def calls_of(gateway: str, method: str) -> set[str]:
+def calls_of(module: str, class_: str, method: str) -> set[str]:
     """Return the IAM actions that a gateway's method can come to need."""
-    module, class_ = gateway_class(gateway)
-    methods = {n.name: n for n in class_.body if isinstance(n, ast.FunctionDef)}
-    service, prefix = SERVICES[module]
+    (body,) = [
+        node.body
+        for node in tree(GATEWAYS / f"{module}.py").body
+        if isinstance(node, ast.ClassDef) and node.name == class_
+    ]
+    methods = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     needed: set[str] = set()
     waiting, seen = [method], set[str]()
     while waiting:
@@ -92,40 +96,38 @@ def calls_of(gateway: str, method: str) -> set[str]:
             continue
         seen.add(name)
         for node in ast.walk(methods[name]):
-            if not isinstance(node, ast.Attribute):
-                continue
-            owner = ast.unparse(node.value)
-            if owner == "self" and node.attr in methods:
-                waiting.append(node.attr)
-            elif owner == "self._client" and node.attr not in NO_ACTION:
-                needed.add(f"{prefix}:{operation(service, node.attr)}")
-        constants = [
-            n.value
-            for n in ast.walk(methods[name])
-            if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        ]
-        paginated = [
-            n.args[0].value
-            for n in ast.walk(methods[name])
-            if isinstance(n, ast.Call)
-            and ast.unparse(n.func) == "self._client.get_paginator"
-            and isinstance(n.args[0], ast.Constant)
-        ]
-        needed |= {f"{prefix}:{operation(service, str(p))}" for p in paginated}
-        if module == "journal":
-            needed |= {TRANSACTED[c] for c in constants if c in TRANSACTED}
+            match node:
+                case ast.Attribute(value=ast.Name("self"), attr=attr):
+                    waiting += [attr] if attr in methods else []
+                case ast.Attribute(value=owner, attr=attr):
+                    needed |= called(module, ast.unparse(owner), attr)
+                case ast.Call(func=func, args=[ast.Constant(value=str(paged)), *_]):
+                    if ast.unparse(func) == "self._client.get_paginator":
+                        needed.add(action(module, paged))
+                case ast.Name(id=kind) if module == "journal" and kind in WRITES:
+                    needed.add(WRITES[kind])
     return needed
+
+
+def called(module: str, owner: str, attr: str) -> set[str]:
+    """Return the actions of `OWNER.ATTR` in a gateway's method."""
+    if owner == "self._client" and attr not in NO_ACTION:
+        return {action(module, attr)}
+    if owner == "self._table" and not attr.startswith("write"):
+        return calls_of("table", "Table", attr)
+    return set()
+
+
+def action(module: str, method: str) -> str:
+    """Return the IAM action of a boto3 method."""
+    service, prefix = SERVICES[module]
+    return f"{prefix}:{operations(service)[method]}"
 
 
 @cache
 def operations(service: str) -> dict[str, str]:
     model = botocore.session.get_session().get_service_model(service)
     return {xform_name(name): name for name in model.operation_names}
-
-
-def operation(service: str, method: str) -> str:
-    """Return the API's name of a boto3 method."""
-    return operations(service)[method]
 
 
 def module_path(name: str) -> Path | None:
@@ -172,9 +174,9 @@ def needed_actions(stem: str) -> set[str]:
     """Return what a function's code can come to need."""
     needed: set[str] = set(OF_EACH)
     for gateway, method in set(reached(FUNCTIONS / stem / "app.py")):
-        needed |= calls_of(gateway, method)
-    for action in list(needed):
-        needed |= BESIDES.get(action, set())
+        needed |= calls_of(*gateway_class(gateway), method)
+    for besides in [BESIDES.get(one, set()) for one in needed]:
+        needed |= besides
     if stem in LAUNCHES:
         needed.add("iam:PassRole")
     if "Events" in functions()[f"{pascal(stem)}Function"]["Properties"]:

@@ -1,6 +1,7 @@
 """Brings everything up, plays the scenes under load, and reports."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -184,6 +185,11 @@ class Performance:
     async def _close_cloud(self) -> None:
         """Close the cloud; whatever it does, what comes after this is ended too."""
         self._load.kill()
+        with (self._settings.folder / "functions.jsonl").open("w") as file:
+            file.writelines(
+                json.dumps(entry, default=str) + "\n"
+                for entry in self._cloud.functions.logs
+            )
         async with asyncio.timeout(CLOSE_SECONDS):
             await self._cloud.close()
 

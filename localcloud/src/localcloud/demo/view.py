@@ -191,7 +191,7 @@ def summary(report: Report) -> RenderableType:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("scene", "outcome"):
         table.add_column(name, no_wrap=True)
-    for name in ("modelled time", "requests", "failed", "allowed"):
+    for name in ("modelled", "sent", "failed", "bound"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for scene in report.scenes:

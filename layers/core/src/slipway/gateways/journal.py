@@ -275,8 +275,8 @@ class Journal:
                 pushed=cause.pushed_at,
             ),
         )
-        busy, stale = refused
-        if stale and not busy:
+        _busy, stale = refused
+        if stale:
             watermark = self.watermark(name, cause.tag)
             if watermark is not None:
                 return Stale(watermark)
@@ -330,8 +330,8 @@ class Journal:
     ) -> Outcome:
         """Close a rollout and give its lease back, in one; return the stored outcome.
 
-        What was closed stays as it was closed first. A lease that another rollout took
-        meanwhile stays with it.
+        What was closed stays as it was closed first; a lease that it took again since
+        is given back. A lease that another rollout took meanwhile stays with it.
         """
         name, what = rollout.service.name, f"close rollout {rollout.id}"
         close = update(
@@ -342,22 +342,23 @@ class Journal:
             reason=reason,
             receipt=_text(_RECEIPT, receipt),
         )
-        writes = [close]
-        if fence is not None:
-            writes.append(
-                update(
-                    f"SERVICE#{name}",
-                    "LEASE",
-                    "SET rollout_id = :nobody",
-                    condition=OURS,
-                    me=rollout.id,
-                    fence=fence,
-                    nobody=NOBODY,
-                )
-            )
-        closed, *lease_lost = self._table.write_all(what, *writes)
-        if not closed and any(lease_lost):
-            (closed,) = self._table.write_all(what, close)
+        give_back = update(
+            f"SERVICE#{name}",
+            "LEASE",
+            "SET rollout_id = :nobody",
+            condition=OURS,
+            me=rollout.id,
+            fence=fence or 0,
+            nobody=NOBODY,
+        )
+        if fence is None:
+            closed = not self._table.write(what, close)
+        else:
+            closed, lost = self._table.write_all(what, close, give_back)
+            if lost and not closed:
+                closed = not self._table.write(what, close)
+            elif closed and not lost:
+                self._table.write(what, give_back)
         if not closed:
             return outcome
         stored = self.outcome(rollout)

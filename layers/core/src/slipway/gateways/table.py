@@ -1,11 +1,11 @@
 """One DynamoDB table, in plain values: text, whole numbers, truth and times.
 
-Times are stored as whole milliseconds since 1970, so that conditions can compare them.
+Times are stored as whole microseconds since 1970, so that conditions can compare them.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -22,6 +22,9 @@ type Value = str | int | bool | datetime
 type Item = dict[str, Any]
 type Write = dict[str, dict[str, Any]]
 """A write as TransactWriteItems takes it, but for the table's name."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -119,7 +122,7 @@ def check(pk: str, sk: str, /, *, condition: str, **values: Value) -> Write:
 
 def time_of(value: Any) -> datetime:
     """Return a stored time."""
-    return datetime.fromtimestamp(int(value) / 1000, UTC)
+    return _EPOCH + int(value) * _TICK
 
 
 def _guarded(
@@ -135,7 +138,7 @@ def _guarded(
 def _wire(values: Mapping[str, Value]) -> dict[str, Any]:
     return {
         name: _serialize(
-            round(value.timestamp() * 1000) if isinstance(value, datetime) else value
+            (value - _EPOCH) // _TICK if isinstance(value, datetime) else value
         )
         for name, value in values.items()
     }
