@@ -5,7 +5,7 @@
 UV_VERSION := 0.13.9
 PYTHON_VERSION := 3.13
 
-UV := $(CURDIR)/.uv/tool/bin/uv
+UV := .uv/tool/bin/uv
 RUN := $(UV) run --no-sync
 SAM := $(UV) run --no-sync --project tools/sam sam
 

@@ -43,12 +43,12 @@ QUICK = RolloutPolicy(
     steps=(Step(10, 60), Step(50, 60), Step(100, 60)),
     judge=JUDGE,
     look_seconds=30,
-    launch_timeout_seconds=300,
-    hold_seconds=300,
+    launch_timeout_seconds=180,
+    hold_seconds=240,
     retire_delay_seconds=60,
-    restore_timeout_seconds=300,
+    restore_timeout_seconds=120,
 )
-SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)))
+SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)), look_seconds=60)
 """For tests that are about something else than the steps."""
 WRITES = frozenset(
     {

@@ -99,7 +99,7 @@ async def test_a_release_that_does_not_come_up_never_gets_traffic(
         ({"crash_at_start": True}, "ECS gave the launch up"),
         ({"unpullable": True}, "ECS gave the launch up"),
         ({"unhealthy": True}, "ECS gave the launch up"),
-        ({"start_seconds": 3000}, "after 3"),
+        ({"start_seconds": 3000}, "only 0 running"),
     ],
     ids=["crashes", "cannot be pulled", "is unhealthy", "takes for ever"],
 )

@@ -1,13 +1,15 @@
 """The lease: one rollout at a time writes, and who lost it writes no more."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from localcloud.api import Call
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
+from slipway.gateways.journal import Held
 
-from tests.e2e.road import SHORT, Road, client, road
+from tests.e2e.road import SHORT, Road, road
 
 THIEF = "somebody-else"
 
@@ -72,18 +74,11 @@ async def test_a_rollout_waits_for_a_lease_until_its_term_is_over() -> None:
 
 
 def _steal(world: Road) -> None:
-    """Take the lease by hand, as a takeover would: with a new fence, for 15 minutes."""
-    end = world.cloud.clock.now() + timedelta(minutes=15)
-    client("dynamodb").update_item(
-        TableName=world.cloud.stack.outputs["JournalTableName"],
-        Key={"pk": {"S": "SERVICE#orders"}, "sk": {"S": "LEASE"}},
-        UpdateExpression=(
-            "SET rollout_id = :thief, expires_at = :end, write_until = :end "
-            "ADD fence :one"
-        ),
-        ExpressionAttributeValues={
-            ":thief": {"S": THIEF},
-            ":end": {"N": str(round(end.timestamp() * 1000))},
-            ":one": {"N": "1"},
-        },
-    )
+    """Take the lease over, as if its holder had been silent for longer than its term."""
+    rollout = world.journal.rollouts("orders")[-1].rollout
+    thief = replace(rollout, id=THIEF, cause=replace(rollout.cause, tag="stolen"))
+    held = world.journal.lease("orders")
+    now = world.cloud.clock.now()
+    if held is not None:
+        now = max(held.expires_at, held.write_until) + timedelta(seconds=1)
+    assert isinstance(world.journal.acquire(thief, now), Held)

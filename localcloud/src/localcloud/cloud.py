@@ -58,6 +58,7 @@ _PROCESS = {
     "AWS_REGION": REGION,
     "MOTO_ACCOUNT_ID": ACCOUNT,
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "POWERTOOLS_TRACE_DISABLED": "true",
 }
 
@@ -85,13 +86,13 @@ class _Process:
     def give_back(self) -> None:
         """Undo `take`."""
         self.router.deactivate()
+        BackendDict.reset()
         for key, value in self.environment.items():
             if value is None:
                 os.environ.pop(key, None)
             else:
                 os.environ[key] = value
         chance.setstate(self.chance)
-        BackendDict.reset()
         slipway.clock.use(lambda: datetime.now(UTC))
 
 

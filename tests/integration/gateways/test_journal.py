@@ -26,25 +26,25 @@ from tests.builders import (
     after,
     some_sides,
 )
-from tests.integration.gateways.world import TABLE, a_table
+from tests.integration.gateways.world import TABLE, dynamodb, make_table
 
 FIRST = a_rollout(sides=some_sides())
 NEWER = a_rollout(
     cause=a_cause(digest=OTHER_DIGEST, pushed_at=after(60)), sides=some_sides()
 )
 OTHER_TAG = a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=some_sides())
-MOMENT = timedelta(milliseconds=1)
+MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture(name="table")
 def _table() -> Iterator[Any]:
-    with a_table() as dynamodb:
-        yield dynamodb
+    with dynamodb() as client:
+        yield client
 
 
 @pytest.fixture(name="journal")
 def _journal(table: Any) -> Journal:
-    return Journal(table, TABLE)
+    return make_table(table)
 
 
 def held(journal: Journal, rollout: Rollout, now: datetime = START) -> int:
@@ -226,7 +226,7 @@ def test_a_takeover_waits_past_the_time_to_write_also_of_a_term_that_is_over(
         Key={"pk": {"S": "SERVICE#orders"}, "sk": {"S": "LEASE"}},
         UpdateExpression="SET write_until = :later",
         ExpressionAttributeValues={
-            ":later": {"N": str(int((START + 2 * TERM).timestamp() * 1000))}
+            ":later": {"N": str(int((START + 2 * TERM).timestamp()) * 1_000_000)}
         },
     )
     assert journal.acquire(NEWER, START + 2 * TERM) == Busy(FIRST.id)

@@ -4,9 +4,11 @@ A model of a few lines says what must come of each call (invariants 3 and 12); t
 journal on moto's DynamoDB must say the same.
 """
 
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import Phase, settings
@@ -24,7 +26,7 @@ from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Slot
 from slipway.errors import LeaseLost
-from slipway.gateways.journal import Busy, Held, Journal, Stale
+from slipway.gateways.journal import Busy, Held, Stale
 
 from tests.builders import (
     OTHER_DIGEST,
@@ -33,7 +35,7 @@ from tests.builders import (
     a_rollout,
     after,
 )
-from tests.integration.gateways.world import a_journal
+from tests.integration.gateways.world import dynamodb, make_table
 
 A_TO_B, B_TO_A = Sides(Slot.A, Slot.B, 4), Sides(Slot.B, Slot.A, 4)
 ROLLOUTS = {
@@ -51,20 +53,19 @@ BEHIND = st.sampled_from([0, 0, 0, 1])
 class Rivals(RuleBasedStateMachine):
     """Three rollouts, each at any point, each possibly believing in an old fence."""
 
+    client: ClassVar[Any]
+    """DynamoDB; each example has a table of its own."""
+    numbers: ClassVar[Iterator[int]]
+
     def __init__(self) -> None:
         super().__init__()
-        self.world = ExitStack()
-        self.journal: Journal = self.world.enter_context(a_journal())
+        self.journal = make_table(self.client, f"journal-{next(self.numbers)}")
         self.now: datetime = START
         self.lease = Lease("orders", "", 0, START, START)
         self.fences: dict[str, list[int]] = {r.id: [] for r in ROLLOUTS.values()}
         self.watermarks: dict[str, Watermark] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.state: ServiceState | None = None
-
-    def teardown(self) -> None:
-        """Leave nothing behind."""
-        self.world.close()
 
     @initialize()
     def begin(self) -> None:
@@ -148,7 +149,7 @@ class Rivals(RuleBasedStateMachine):
             self.lease if self.lease.rollout_id else None
         )
 
-    @invariant()
+    @rule()
     def everything_else_is_as_it_was_left(self) -> None:
         """Compare the rest: watermarks, the primary, outcomes."""
         for tag in ("v1", "v2"):
@@ -173,13 +174,15 @@ class Rivals(RuleBasedStateMachine):
 
 
 def test_whatever_the_order_there_is_one_holder_and_its_fence_is_the_highest() -> None:
-    run_state_machine_as_test(
-        Rivals,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=20,
-            # Shrinking takes minutes here, and a failure is short enough to read.
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-        ),
-    )
+    with dynamodb() as client:
+        Rivals.client, Rivals.numbers = client, count()
+        run_state_machine_as_test(
+            Rivals,
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=25,
+                # Shrinking takes minutes here, and a failure is short enough to read.
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+            ),
+        )

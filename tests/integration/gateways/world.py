@@ -24,29 +24,26 @@ GOOD = {"app": "orders", "version": "v1", "start_seconds": 8}
 
 
 @contextmanager
-def a_table() -> Iterator[Any]:
-    """Make the journal's table, keyed as template.yaml has it; yield its client."""
+def dynamodb() -> Iterator[Any]:
+    """Start an empty DynamoDB; yield its client."""
     with mock_aws():
-        dynamodb = boto3.client("dynamodb", region_name=REGION)
-        dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
-            ],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        )
-        yield dynamodb
+        yield boto3.client("dynamodb", region_name=REGION)
 
 
-@contextmanager
-def a_journal() -> Iterator[Journal]:
-    """Make an empty journal."""
-    with a_table() as dynamodb:
-        yield Journal(dynamodb, TABLE)
+def make_table(client: Any, name: str = TABLE) -> Journal:
+    """Make a table, keyed as template.yaml has it; return the empty journal in it."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")
+        ],
+        KeySchema=[
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+    )
+    return Journal(client, name)
 
 
 @dataclass

@@ -23,13 +23,13 @@ def of(requests_per_second: float = 4.0) -> Bound:
 
 
 def test_the_time_is_the_sum_of_all_that_must_pass() -> None:
-    # 30 samples at 24 a minute come in two whole minutes, after 15 s of warm-up.
-    assert of().samples_seconds == 15 + 120
-    assert of().seconds == 120 + 60 + 15 + (15 + 120) + 3 + 10
+    # 30 samples at 0.4 a second come in 75 s, after 15 s of warm-up.
+    assert of().samples_seconds == pytest.approx(15 + 75)
+    assert of().seconds == pytest.approx(120 + 60 + 15 + (15 + 75) + 3 + 10)
 
 
 def test_the_requests_are_the_share_that_fails_in_that_time() -> None:
-    assert of().requests == pytest.approx(0.1 * 0.2 * 4.0 * 343)
+    assert of().requests == pytest.approx(0.1 * 0.2 * 4.0 * 298)
 
 
 def test_fewer_requests_take_longer_to_be_enough() -> None:

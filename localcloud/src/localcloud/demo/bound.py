@@ -6,7 +6,6 @@ weight x its failure rate x request rate x (metric lateness + period + look inte
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import ceil
 
 from slipway.domain.service import RolloutPolicy
 
@@ -24,10 +23,10 @@ class Bound:
     requests_per_second: float
     metric_lateness_seconds: float
     metric_period_seconds: float
-    """A shift waits so long at most for the minute from which on it is judged."""
+    """The minute in which the samples are enough ends so long after at most."""
     look_interval_seconds: float
     samples_seconds: float
-    """Warm-up, and the whole periods in which the minimum of samples comes."""
+    """Warm-up, and the time in which the minimum of samples comes."""
     weight_delay_seconds: float
     restore_seconds: float
     """From the verdict to the weights' return, as measured."""
@@ -65,7 +64,7 @@ def bound(
     """Return the bound for a release that fails in its rollout's first step."""
     weight = policy.steps[0].weight_percent / 100
     period = delays.metric_period_seconds
-    per_period = weight * requests_per_second * period
+    per_second = weight * requests_per_second
     return Bound(
         weight=weight,
         failure_rate=failure_rate,
@@ -74,7 +73,7 @@ def bound(
         metric_period_seconds=period,
         look_interval_seconds=policy.look_seconds,
         samples_seconds=policy.judge.warmup_seconds
-        + ceil(policy.judge.min_requests / per_period) * period,
+        + policy.judge.min_requests / per_second,
         weight_delay_seconds=delays.propagation_seconds,
         restore_seconds=restore_seconds,
     )

@@ -16,7 +16,7 @@ ENTRY_HOST = "boutique.example"
 
 POLICY = RolloutPolicy(
     steps=(Step(10, 180), Step(50, 120), Step(100, 120)),
-    judge=JudgePolicy(min_requests=30, warmup_seconds=15, metric_lateness_seconds=120),
+    judge=JudgePolicy(min_requests=30, warmup_seconds=0, metric_lateness_seconds=120),
     look_seconds=15,
     launch_timeout_seconds=600,
     retire_delay_seconds=60,

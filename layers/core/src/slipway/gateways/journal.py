@@ -275,7 +275,7 @@ class Journal:
                 pushed=cause.pushed_at,
             ),
         )
-        _busy, stale = refused
+        _, stale = refused
         if stale:
             watermark = self.watermark(name, cause.tag)
             if watermark is not None:
