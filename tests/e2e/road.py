@@ -166,21 +166,21 @@ class Road:
     # ----------------------------------------------------------------- what one sees
 
     def entries(self, digest: str, service: str = "orders") -> list[Entry]:
-        """All rollouts of an image that the journal knows."""
+        """Return all rollouts of an image that the journal knows."""
         known = self.journal.rollouts(service)
         return [e for e in known if e.rollout.cause.digest == digest]
 
     def entry(self, digest: str, service: str = "orders") -> Entry:
-        """The newest rollout of an image."""
+        """Return the newest rollout of an image."""
         return self.entries(digest, service)[-1]
 
     def marks(self, digest: str) -> list[str]:
-        """What the rollout of an image did until now, in order."""
+        """Return what the rollout of an image did until now, in order."""
         execution = self.execution(digest)
         return self.marked.get(execution.name, []) if execution else []
 
     def execution(self, digest: str, service: str = "orders") -> Execution | None:
-        """The newest execution of the rollout workflow for an image."""
+        """Return the newest execution of the rollout workflow for an image."""
         for execution in reversed(self.rollouts()):
             given = json.loads(execution.input)
             if (given["cause"]["digest"], given["service"]) == (digest, service):
@@ -188,32 +188,32 @@ class Road:
         return None
 
     def rollouts(self) -> list[Execution]:
-        """All executions of the rollout workflow."""
+        """Return all executions of the rollout workflow."""
         machine = self.cloud.stack.state_machines["RolloutStateMachine"]
         known = self.cloud.states.executions.values()
         return [e for e in known if e.machine.arn == machine]
 
     def pushes(self) -> list[dict[str, Any]]:
-        """The events of all pushes so far, oldest first."""
+        """Return the events of all pushes so far, oldest first."""
         log = self.cloud.events.log
         return [e for e in log if e["source"] == "aws.ecr"]
 
     def actions(self) -> list[dict[str, Any]]:
-        """The actions of the rule of orders as they are stored now."""
+        """Return the actions of the rule of orders as they are stored now."""
         rules = client("elbv2").describe_rules(RuleArns=[self.binding.rule_arn])
         return cast("list[dict[str, Any]]", rules["Rules"][0]["Actions"])
 
     def weights(self) -> dict[Slot, int]:
-        """The slots' shares in the rule, in percent; all 0 where it is closed."""
+        """Return the slots' shares in the rule, in percent; 0 where it is closed."""
         return self._shares(self.actions())
 
     def desired(self, service: Service | None = None) -> dict[Slot, int]:
-        """The slots' desired counts."""
+        """Return the slots' desired counts."""
         slots = (service or self.service).slots
         return {slot: self.cloud.ecs.service(n).desired for slot, n in slots.items()}
 
     def tasks(self, slot: Slot) -> list[Task]:
-        """The slot's tasks that run now."""
+        """Return the slot's tasks that run now."""
         name = self.service.slots[slot]
         return [
             task
@@ -222,11 +222,11 @@ class Road:
         ]
 
     def healthy(self, slot: Slot) -> int:
-        """How many targets of a slot are healthy now."""
+        """Return how many targets of a slot are healthy now."""
         return self.cloud.elb.healthy(self.binding.target_group_arns[slot])
 
     def writes(self, *operations: str, by_slipway: bool = True) -> list[Call]:
-        """Calls that changed what serves, all of them or those named."""
+        """Return the calls that changed what serves, all of them or those named."""
         return [
             call
             for call in self.cloud.router.calls
@@ -236,21 +236,21 @@ class Road:
         ]
 
     def pages(self) -> list[dict[str, Any]]:
-        """What was sent to the person on call, oldest first."""
+        """Return what was sent to the person on call, oldest first."""
         topic = self.cloud.topics[self.cloud.stack.resource("PagesTopic").name]
         return [json.loads(message) for message in topic.messages]
 
     def rejections(self) -> list[str]:
-        """Why events were rejected, from the functions' logs."""
+        """Return why events were rejected, from the functions' logs."""
         return [line["reason"] for line in self.logged("rejected")]
 
     def logged(self, message: str) -> list[dict[str, Any]]:
-        """The functions' log lines of one message."""
+        """Return the functions' log lines of one message."""
         logs = self.cloud.functions.logs
         return [line for line in logs if line.get("message") == message]
 
     def dead_letters(self) -> list[str]:
-        """All messages that nobody could handle."""
+        """Return all messages that nobody could handle."""
         queues = self.cloud.stack.queues
         return [
             message.body
@@ -294,18 +294,18 @@ class Road:
 
 
 def client(service: str) -> Any:
-    """A client of one who is not Slipway: the other actors of a test."""
+    """Return a client of somebody who is not Slipway."""
     return cast("Any", boto3).client(service, region_name=REGION)
 
 
 def host_of(service: str) -> str:
-    """The host header that a service answers to."""
+    """Return the host header that a service answers to."""
     return f"{service}.example.com"
 
 
 def spec(name: str, policy: RolloutPolicy = QUICK, **settings: Any) -> ServiceSpec:
-    """A public service with four tasks whose tags v* roll out, unless told else."""
-    usual = {"min_tasks": 4, "tag_pattern": "v*"}
+    """Describe a public service with four tasks whose tags v* roll out."""
+    usual: dict[str, Any] = {"min_tasks": 4, "tag_pattern": "v*"}
     return ServiceSpec(
         name=name,
         port=8080,

@@ -45,37 +45,37 @@ class Story:
     """What the template allows each function, by its name."""
 
     def seconds(self, begin: str, end: str) -> float:
-        """Modelled time between two of its marks."""
+        """Return the modelled time between two of its marks."""
         at = {mark.name: mark.at for mark in self.receipt.marks}
         return (at[end] - at[begin]).total_seconds()
 
     def done(self, *kinds: str) -> list[str]:
-        """What it did, in order; marks that begin with any of `kinds`."""
+        """Return its marks, in order; those that begin with any of `kinds`."""
         names = [mark.name for mark in self.receipt.marks]
         return [name for name in names if name.startswith(kinds or "")]
 
 
 async def good(*, twice: bool = False) -> Story:
-    """A good release under steady traffic."""
+    """Roll out a good release under steady traffic."""
     async with _released(twice=twice) as (world, _):
         return await _tell(world)
 
 
 async def failing(*, twice: bool = False) -> Story:
-    """A release that fails every fifth request."""
+    """Roll out a release that fails every fifth request."""
     async with _released(twice=twice) as (world, _):
         return await _tell(world, fail_every=5)
 
 
 async def silent(*, twice: bool = False) -> Story:
-    """A good release that nobody uses."""
+    """Roll out a good release that nobody uses."""
     async with _released(twice=twice) as (world, flow):
         world.traffic.stop(flow)
         return await _tell(world)
 
 
 async def sickly() -> Story:
-    """A release whose health is lost just before its second step's weight is written.
+    """Roll out a release whose health is lost just before it gets half of the weight.
 
     The listener's default action names the slots' groups, too.
     """
@@ -118,7 +118,7 @@ def _repeat_stages(functions: Functions) -> None:
     functions.invoke = invoke_twice  # type: ignore[method-assign]
 
 
-async def _tell(world: Road, **flaws: object) -> Story:
+async def _tell(world: Road, **flaws: Any) -> Story:
     known = set(world.cloud.states.executions)
     digest = world.push("v2", **flaws)
     entry = await world.ended(digest)

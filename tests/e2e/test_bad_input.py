@@ -157,4 +157,3 @@ def _push_event(world: Road, **changes: Any) -> dict[str, Any]:
         "detail-type": "ECR Image Action",
         "detail": {key: value for key, value in detail.items() if value is not None},
     }
-

@@ -1,6 +1,7 @@
 """Bad releases: each is caught, restored, and fails no request but its own."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from localcloud.delays import Delays, OpenQuestions
@@ -45,9 +46,11 @@ def test_only_the_failing_release_fails_requests(failing: Story) -> None:
 def test_a_restore_moves_weight_before_it_removes_the_candidate(
     failing: Story,
 ) -> None:
-    """Invariant 2 (pipecd#4710: the canary was deleted first, 503s; pipecd#4329: a
-    cancelled rollout left its canary serving).
-    """  # noqa: D205
+    """Invariant 2: the candidate goes when nothing reaches it any more.
+
+    pipecd#4710: the canary was deleted first, 503s; pipecd#4329: a cancelled rollout
+    left its canary serving.
+    """
     assert failing.done("restore-")[1:] == [
         "restore-give-traffic",
         "restore-await-weights",
@@ -86,7 +89,7 @@ async def test_a_release_that_does_not_come_up_never_gets_traffic(
     """Invariant 1: word of its tasks' ends says why (flagger#874)."""
     async with road() as world:
         flow = await world.first_release()
-        entry = await world.ended(world.push("v2", **{flaw: True}))
+        entry = await world.ended(world.push("v2", version=None, **{flaw: True}))
         assert entry.outcome is Outcome.ROLLED_BACK
         assert reason in (entry.reason or "")
         _never_had_traffic(world)
@@ -104,11 +107,12 @@ async def test_a_release_that_does_not_come_up_never_gets_traffic(
     ids=["crashes", "cannot be pulled", "is unhealthy", "takes for ever"],
 )
 async def test_a_release_that_does_not_come_up_is_caught_without_events(
-    flaws: dict[str, object], reason: str
+    flaws: dict[str, Any], reason: str
 ) -> None:
-    """Invariant 4: ECS's own breaker and the launch's time limit say enough
-    (containers-roadmap#1488: a breaker fired and nobody rolled back).
-    """  # noqa: D205
+    """Invariant 4: ECS's own breaker and the launch's time limit say enough.
+
+    containers-roadmap#1488: a breaker fired and nothing was rolled back.
+    """
     async with road() as world:
         flow = await world.first_release()
         world.cloud.events.disturb = _lose_task_events
@@ -174,15 +178,20 @@ async def test_health_lost_in_mid_bake_is_rolled_back_without_events() -> None:
         assert flow.totals.failed == 0
 
 
-def test_health_lost_between_the_look_and_the_write_leaves_weights_alone(
+def test_health_lost_between_look_and_write_leaves_weights_alone(
     sickly: Story,
 ) -> None:
-    """Invariant 1: health is read at the moment of the write (containers-roadmap#2853).
+    """Invariant 1: health is read at the moment of the write.
 
-    Also argo-rollouts#4390: traffic on what was going away, and 503s.
+    containers-roadmap#2853: validate first; argo-rollouts#4390: traffic on what was
+    going away.
     """
     assert sickly.outcome is Outcome.ROLLED_BACK
-    assert sickly.done("healthy-", "shifted-") == ["healthy-0", "shifted-0", "healthy-1"]
+    assert sickly.done("healthy-", "shifted-") == [
+        "healthy-0",
+        "shifted-0",
+        "healthy-1",
+    ]
     assert sickly.highest[Slot.B] == 10
     assert sickly.totals.failed == 0
 

@@ -7,7 +7,7 @@ from tests.e2e.road import road
 
 
 async def test_a_first_release_gets_no_traffic_before_it_is_healthy() -> None:
-    """Invariant 1: until then the rule itself answers 503 (flagger#826, flagger#773)."""
+    """Invariant 1: until then the rule answers by itself (flagger#826, #773)."""
     async with road() as world:
         flow = world.send()
         digest = world.push("v1", start_seconds=40)

@@ -37,9 +37,10 @@ def test_capacity_and_health_come_before_weight_in_every_step(good: Story) -> No
 
 
 def test_a_launch_is_one_call_with_revision_and_count(good: Story) -> None:
-    """A count alone starts no deployment, and a breaker at 0 tasks guards nothing
-    (ecspresso#68: a deploy that set the desired count to 0).
-    """  # noqa: D205
+    """A count alone starts no deployment, and a breaker at 0 tasks guards nothing.
+
+    ecspresso#68: a deploy set the desired count to 0.
+    """
     calls = [
         call.params
         for call in _named(good, "UpdateService")
@@ -51,9 +52,10 @@ def test_a_launch_is_one_call_with_revision_and_count(good: Story) -> None:
 
 
 def test_the_old_slot_keeps_its_tasks_until_its_delay_is_over(good: Story) -> None:
-    """Invariants 2 and 6 (argo-rollouts#2235: the old side was at zero before the
-    traffic had moved).
-    """  # noqa: D205
+    """Invariants 2 and 6.
+
+    argo-rollouts#2235: the old side was at zero before the traffic had moved.
+    """
     [retired] = [
         call
         for call in _named(good, "UpdateService")

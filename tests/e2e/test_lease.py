@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
-from localcloud.api import Call
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 from slipway.gateways.journal import Held
 
 from tests.e2e.road import SHORT, Road, road
+
+if TYPE_CHECKING:
+    from localcloud.api import Call
 
 THIEF = "somebody-else"
 
@@ -74,7 +77,7 @@ async def test_a_rollout_waits_for_a_lease_until_its_term_is_over() -> None:
 
 
 def _steal(world: Road) -> None:
-    """Take the lease over, as if its holder had been silent for longer than its term."""
+    """Take the lease over, as if its holder had been silent for its whole term."""
     rollout = world.journal.rollouts("orders")[-1].rollout
     thief = replace(rollout, id=THIEF, cause=replace(rollout.cause, tag="stolen"))
     held = world.journal.lease("orders")

@@ -1,6 +1,6 @@
 """Every stage run twice equals once."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ def test_every_stage_run_twice_writes_and_ends_as_if_run_once(
     assert _written(twice) == _written(once)
 
 
-def _written(story: Story) -> list[tuple[str, Any]]:
+def _written(story: Story) -> list[tuple[Any, ...]]:
     """Return what was changed, in order; ARNs differ from world to world."""
     return [
         (call.operation, call.params.get("desiredCount"), "Actions" in call.params)

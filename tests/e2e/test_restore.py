@@ -51,9 +51,7 @@ async def test_an_old_slot_at_zero_is_filled_before_it_gets_weight() -> None:
         assert flow.totals.failed == 0
 
 
-async def test_a_restore_that_cannot_regain_capacity_leaves_the_traffic_where_it_is() -> (
-    None
-):
+async def test_a_restore_that_cannot_regain_capacity_leaves_traffic_as_it_is() -> None:
     """Invariant 2: both sides serve, a person is needed (flagger#1898).
 
     There a failed promotion sent everything to a broken primary.
@@ -94,9 +92,7 @@ async def test_where_the_old_slot_is_gone_for_good_the_candidate_takes_all() -> 
         assert flow.totals.failed == failed
 
 
-async def test_where_the_candidate_is_gone_the_old_slot_takes_all_with_what_it_has() -> (
-    None
-):
+async def test_where_the_candidate_is_gone_the_old_slot_takes_all_it_can() -> None:
     """Invariant 2's last resort: too little capacity is better than none."""
     async with road(at_rest=False) as world:
         await world.first_release()
@@ -128,7 +124,7 @@ async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:
 
 
 async def test_a_restore_needs_neither_registry_nor_metrics_nor_failed_image() -> None:
-    """Invariant 8 (argo-rollouts#2669, ecspresso#673: what a rollback needed was gone)."""
+    """Invariant 8 (argo-rollouts#2669, ecspresso#673: what it needed was gone)."""
     async with road() as world:
         flow = await world.first_release()
         digest = world.push("v2", fail_every=5)
@@ -193,4 +189,3 @@ def _share_out(world: Road, weights: dict[Slot, int]) -> None:
         RuleArn=world.binding.rule_arn,
         Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
     )
-

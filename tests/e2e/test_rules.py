@@ -11,7 +11,7 @@ SIGN_IN = {
     "Type": "authenticate-cognito",
     "Order": 1,
     "AuthenticateCognitoConfig": {
-        "UserPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_1",
+        "UserPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/users",
         "UserPoolClientId": "abcdefghijklmnopqrstuvwxyz",
         "UserPoolDomain": "orders",
         "OnUnauthenticatedRequest": "authenticate",

@@ -30,7 +30,7 @@ def test_silence_pages_exactly_once(silent: Story) -> None:
 
 @pytest.mark.parametrize("outage", Outage)
 async def test_a_release_without_metrics_is_never_promoted(outage: Outage) -> None:
-    """Invariants 7 and 8: neither errors nor missing data pass; restoring needs none."""
+    """Invariants 7 and 8: neither errors nor missing data pass or hinder."""
     async with road() as world:
         flow = await world.first_release()
         world.cloud.metrics.outage = outage

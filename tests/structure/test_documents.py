@@ -22,8 +22,8 @@ from tests.structure.repository import ROOT, STATE_MACHINES, resources, template
 
 DOCUMENTS = sorted(
     path
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*.md")]
-    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "statemachines/*.md")
+    for path in ROOT.glob(pattern)
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from localcloud.api import AwsError
 from localcloud.fixture import ServiceSpec, System
 from moto import mock_aws
 from slipway.domain.service import Binding, Service, Slot
@@ -76,8 +77,17 @@ class World:
         calls = self.cloud.router.calls
         return sum((c.service, c.operation) == (service, operation) for c in calls)
 
+    def refuse(self, operation: str, code: str) -> None:
+        """Answer every call of an operation with an error from now on."""
+
+        def hook(_: str, called: str, *__: Any) -> None:
+            if called == operation:
+                raise AwsError(code, "the test says so")
+
+        self.cloud.router.before(hook)
+
     def rule(self, arn: str | None = None) -> list[dict[str, Any]]:
-        """Return the actions of a rule: of the service's own, unless another is named."""
+        """Return a rule's actions: the service's own, unless another is named."""
         arn = arn or self.binding.rule_arn
         return client("elbv2").describe_rules(RuleArns=[arn])["Rules"][0]["Actions"]
 

@@ -50,6 +50,7 @@ def reaction(
     def handler(
         event: dict[str, Any], context: LambdaContext
     ) -> PartialItemFailureResponse:
+        metrics.add_dimension("environment", app().settings.environment)
         return process_partial_response(event, take, processor, context)
 
     return handler

@@ -59,10 +59,15 @@ def slots_now(service: Service, app: App) -> dict[Slot, SlotView]:
 
 
 def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> int:
-    """Return how many tasks all of the traffic needs, by the primary of this moment."""
+    """Return how many tasks all of the traffic needs, by the primary of this moment.
+
+    Never fewer than when the rollout began: a primary that gave weight away may have
+    been scaled in since, and the traffic is no less for that.
+    """
     if sides.primary is None:
         return sides.base_tasks
-    return base_tasks(slots[sides.primary].desired, service.min_tasks)
+    now = base_tasks(slots[sides.primary].desired, service.min_tasks)
+    return max(sides.base_tasks, now)
 
 
 def situation(service: Service, app: App) -> Situation:

@@ -1,8 +1,4 @@
-"""The logger and the metrics of every function.
-
-Both are named by POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE, which the
-template sets.
-"""
+"""The logger and the metrics of every function."""
 
 import warnings
 
@@ -11,5 +7,5 @@ from aws_lambda_powertools import Logger, Metrics
 # Most invocations have nothing to count; that is not worth a line in the log.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
-logger = Logger()
-metrics = Metrics()
+logger = Logger(service="slipway")
+metrics = Metrics(namespace="Slipway", service="slipway")

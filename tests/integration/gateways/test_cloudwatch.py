@@ -1,0 +1,165 @@
+"""CloudWatch: sums of settled minutes, and silence that is not a zero."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from localcloud.metrics import Outage
+from slipway.domain.judge import Evidence, Traffic, Window
+from slipway.domain.service import Binding, Slot
+from slipway.errors import AccessDenied
+
+from tests.integration.gateways.world import World, a_world
+from tests.unit.localcloud.compute import virtual
+
+A, B = Slot.A, Slot.B
+MINUTE = timedelta(minutes=1)
+ANSWERS = {
+    "2xx": "HTTPCode_Target_2XX_Count",
+    "3xx": "HTTPCode_Target_3XX_Count",
+    "4xx": "HTTPCode_Target_4XX_Count",
+    "5xx": "HTTPCode_Target_5XX_Count",
+}
+SILENCE = Evidence(Traffic(0, 0), Traffic(0, 0))
+
+
+def measured(
+    world: World,
+    slot: Slot,
+    at: datetime,
+    *,
+    requests: float,
+    binding: Binding | None = None,
+    **answers: float,
+) -> None:
+    """Write what a load balancer measured of one slot in one minute."""
+    binding = binding or world.binding
+    dimensions = {
+        "TargetGroup": binding.target_group_arns[slot].split(":")[-1],
+        "LoadBalancer": "/".join(
+            binding.listener_arn.split(":listener/")[1].split("/")[:3]
+        ),
+    }
+    sums = {"RequestCount": requests}
+    sums |= {ANSWERS[name]: count for name, count in answers.items()}
+    for name, value in sums.items():
+        world.cloud.metrics.put("AWS/ApplicationELB", name, dimensions, value, at)
+
+
+async def settled(world: World) -> Window:
+    """Let two minutes pass and settle; return them."""
+    start = world.cloud.clock.now()
+    await world.cloud.clock.sleep(300)
+    return Window(start, start + 2 * MINUTE)
+
+
+@virtual
+async def test_failures_are_all_requests_that_no_good_answer_belongs_to() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        at = minutes.start
+        good = {"2xx": 70, "3xx": 20, "4xx": 5}
+        measured(world, A, at, requests=100, **good, **{"5xx": 5})
+        measured(world, B, at, requests=40, **{"2xx": 10})  # 30 were never answered
+        evidence = world.measurements.evidence([world.binding], B, minutes)
+        assert evidence == Evidence(candidate=Traffic(40, 10), primary=Traffic(100, 95))
+
+
+@virtual
+async def test_minutes_and_bindings_are_summed_and_others_left_out() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        far = minutes.start + 10 * MINUTE
+        twice = [world.binding, world.binding]
+        for at in (minutes.start - MINUTE, minutes.start, minutes.start + MINUTE, far):
+            measured(world, A, at, requests=10, **{"2xx": 9})
+        evidence = world.measurements.evidence(twice, A, minutes)
+        assert evidence == Evidence(Traffic(40, 36), Traffic(0, 0))
+
+
+@virtual
+async def test_a_window_without_a_minute_asks_nothing() -> None:
+    async with a_world() as world:
+        now = world.cloud.clock.now()
+        window = Window(now, now)
+        assert world.measurements.evidence([world.binding], B, window) == SILENCE
+        assert world.count("cloudwatch", "GetMetricData") == 0
+
+
+@virtual
+async def test_no_data_is_no_requests() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        measured(world, B, minutes.start, requests=10, **{"2xx": 10})
+        world.cloud.metrics.outage = Outage.MISSING
+        assert world.measurements.evidence([world.binding], B, minutes) == SILENCE
+
+
+@virtual
+async def test_an_error_of_cloudwatch_is_no_evidence() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        world.cloud.metrics.outage = Outage.ERROR
+        assert world.measurements.evidence([world.binding], B, minutes) is None
+
+
+@pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
+@virtual
+async def test_one_query_answered_in_part_is_no_evidence(status: str) -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+
+        def answer(params: dict[str, Any]) -> dict[str, Any]:
+            results = [_result(query) for query in params["MetricDataQueries"]]
+            results[-1]["StatusCode"] = status
+            return {"MetricDataResults": results, "Messages": []}
+
+        world.cloud.router.serve("cloudwatch", {"GetMetricData": answer})
+        assert world.measurements.evidence([world.binding], B, minutes) is None
+
+
+@virtual
+async def test_a_query_that_is_not_answered_at_all_is_no_evidence() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+
+        def answer(params: dict[str, Any]) -> dict[str, Any]:
+            results = [_result(query) for query in params["MetricDataQueries"][1:]]
+            return {"MetricDataResults": results, "Messages": []}
+
+        world.cloud.router.serve("cloudwatch", {"GetMetricData": answer})
+        assert world.measurements.evidence([world.binding], B, minutes) is None
+
+
+@virtual
+async def test_pages_are_summed_and_the_last_one_says_whether_all_came() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+
+        def answer(params: dict[str, Any]) -> dict[str, Any]:
+            first = "NextToken" not in params
+            results = [
+                _result(query, value=2, status="PartialData" if first else "Complete")
+                for query in params["MetricDataQueries"]
+            ]
+            more = {"NextToken": "2"} if first else {}
+            return {"MetricDataResults": results, "Messages": [], **more}
+
+        world.cloud.router.serve("cloudwatch", {"GetMetricData": answer})
+        evidence = world.measurements.evidence([world.binding], B, minutes)
+        assert evidence == Evidence(Traffic(4, 12), Traffic(4, 12))
+
+
+@virtual
+async def test_a_role_that_may_not_read_is_an_error_and_not_silence() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        world.refuse("GetMetricData", "AccessDeniedException")
+        with pytest.raises(AccessDenied, match="GetMetricData"):
+            world.measurements.evidence([world.binding], B, minutes)
+
+
+def _result(
+    query: dict[str, Any], value: float = 1, status: str = "Complete"
+) -> dict[str, Any]:
+    return {"Id": query["Id"], "Values": [value], "StatusCode": status}

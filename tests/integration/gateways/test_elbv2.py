@@ -1,0 +1,214 @@
+"""Load balancers: health that is read, weights that are written and read back."""
+
+from typing import Any
+
+import pytest
+from slipway.domain.service import Slot
+from slipway.errors import NotFound, Unavailable
+
+from tests.integration.gateways.world import GOOD, World, a_world
+from tests.unit.localcloud.compute import client, virtual
+
+A, B = Slot.A, Slot.B
+CLOSED = {"StatusCode": "503", "ContentType": "text/plain"}
+
+
+def forward(world: World, a: int, b: int, **config: Any) -> dict[str, Any]:
+    """Return a forward action with these weights, in no unit."""
+    groups = [
+        {"TargetGroupArn": world.group(slot), "Weight": weight}
+        for slot, weight in ((A, a), (B, b))
+    ]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups, **config}}
+
+
+def another_rule(world: World, action: dict[str, Any], path: str = "/other") -> str:
+    """Make another rule on the service's listener; return its ARN."""
+    elb = client("elbv2")
+    rule = elb.create_rule(
+        ListenerArn=world.binding.listener_arn,
+        Priority=90,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}],
+        Actions=[action],
+    )
+    return rule["Rules"][0]["RuleArn"]
+
+
+def writes(world: World) -> int:
+    """Count the writes of rules and of listeners so far."""
+    return world.count("elbv2", "ModifyRule") + world.count("elbv2", "ModifyListener")
+
+
+# ------------------------------------------------------------------ health
+
+
+@virtual
+async def test_only_healthy_targets_count_and_no_verdict_is_none_healthy() -> None:
+    async with a_world() as world:
+        group = world.group(A)
+        assert world.load_balancing.healthy(group) == 0
+        world.cloud.launch("orders", "a", GOOD, 2)
+        while world.cloud.describe("orders-a")["runningCount"] < 2:
+            assert world.load_balancing.healthy(group) == 0
+            await world.cloud.clock.sleep(1)
+        await world.cloud.clock.sleep(30)
+        assert world.load_balancing.healthy(group) == 2
+        assert world.load_balancing.healthy(world.group(B)) == 0
+
+
+@virtual
+async def test_a_group_that_is_gone_is_an_error_and_not_a_zero() -> None:
+    async with a_world() as world:
+        with pytest.raises(NotFound, match="TargetGroupNotFound"):
+            world.load_balancing.healthy(world.group(A) + "0")
+
+
+# ------------------------------------------------------------------ reading
+
+
+@virtual
+async def test_a_closed_rule_has_no_weights_and_the_parking_rule_does_not_count() -> (
+    None
+):
+    async with a_world() as world:
+        assert world.load_balancing.weights(world.binding) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "percent"),
+    [((1, 1), (50, 50)), ((9, 1), (90, 10)), ((0, 0), (0, 0)), ((999, 0), (100, 0))],
+)
+@virtual
+async def test_weights_are_read_as_percentages_whatever_their_unit(
+    raw: tuple[int, int], percent: tuple[int, int]
+) -> None:
+    async with a_world() as world:
+        world.write_rule([forward(world, *raw)])
+        [shares] = world.load_balancing.weights(world.binding)
+        assert (shares[A], shares[B]) == percent
+
+
+@virtual
+async def test_a_rule_that_names_one_group_alone_gives_it_everything() -> None:
+    async with a_world() as world:
+        world.write_rule([{"Type": "forward", "TargetGroupArn": world.group(B)}])
+        assert world.load_balancing.weights(world.binding) == [{A: 0, B: 100}]
+
+
+@virtual
+async def test_every_rule_that_names_a_slots_group_is_read() -> None:
+    async with a_world() as world:
+        world.write_rule([forward(world, 90, 10)])
+        another_rule(world, forward(world, 1, 1))
+        shares = world.load_balancing.weights(world.binding)
+        assert sorted(s[B] for s in shares) == [10, 50]
+
+
+@virtual
+async def test_a_rule_that_is_gone_is_named() -> None:
+    async with a_world() as world:
+        client("elbv2").delete_rule(RuleArn=world.binding.rule_arn)
+        with pytest.raises(NotFound, match="make it again, or correct the record"):
+            world.load_balancing.weights(world.binding)
+
+
+# ------------------------------------------------------------------ writing
+
+
+@virtual
+async def test_weights_written_are_read_back_and_written_once() -> None:
+    async with a_world() as world:
+        lb, binding = world.load_balancing, world.binding
+        assert lb.route(binding, {A: 90, B: 10})
+        assert lb.weights(binding) == [{A: 90, B: 10}]
+        assert writes(world) == 1
+        assert not lb.route(binding, {A: 90, B: 10})
+        assert writes(world) == 1
+
+
+@virtual
+async def test_stickiness_of_groups_is_written_off_for_it_outranks_weights() -> None:
+    async with a_world() as world:
+        sticky = {"Enabled": True, "DurationSeconds": 600}
+        world.write_rule([forward(world, 1, 1, TargetGroupStickinessConfig=sticky)])
+        world.load_balancing.route(world.binding, {A: 100, B: 0})
+        [action] = world.rule()
+        assert action["ForwardConfig"]["TargetGroupStickinessConfig"] == {
+            "Enabled": False
+        }
+
+
+@virtual
+async def test_authentication_before_the_forward_stays() -> None:
+    async with a_world() as world:
+        login = {
+            "Type": "authenticate-cognito",
+            "Order": 1,
+            "AuthenticateCognitoConfig": {
+                "UserPoolArn": "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/x",
+                "UserPoolClientId": "client",
+                "UserPoolDomain": "domain",
+            },
+        }
+        world.write_rule([login, {**forward(world, 1, 1), "Order": 2}])
+        world.load_balancing.route(world.binding, {A: 100, B: 0})
+        first, last = world.rule()
+        assert first["Type"] == "authenticate-cognito"
+        assert first["AuthenticateCognitoConfig"]["UserPoolClientId"] == "client"
+        assert (last["Type"], last["Order"]) == ("forward", 2)
+
+
+@virtual
+async def test_every_rule_and_default_that_names_a_group_is_written() -> None:
+    async with a_world() as world:
+        other = another_rule(world, forward(world, 1, 1))
+        client("elbv2").modify_listener(
+            ListenerArn=world.binding.listener_arn,
+            DefaultActions=[forward(world, 1, 0)],
+        )
+        before = writes(world)
+        assert world.load_balancing.route(world.binding, {A: 40, B: 60})
+        assert writes(world) - before == 3
+        assert world.load_balancing.weights(world.binding) == [{A: 40, B: 60}] * 3
+        groups = world.rule(other)[0]["ForwardConfig"]["TargetGroups"]
+        assert {g["TargetGroupArn"]: g["Weight"] for g in groups} == {
+            world.group(A): 40,
+            world.group(B): 60,
+        }
+
+
+@virtual
+async def test_rules_of_others_and_the_parking_rule_are_left_alone() -> None:
+    async with a_world() as world:
+        fixed = {
+            "Type": "fixed-response",
+            "FixedResponseConfig": {"StatusCode": "410", "ContentType": "text/plain"},
+        }
+        other = another_rule(world, fixed)
+        parking = world.rule(world.binding.parking_rule_arn)
+        world.load_balancing.route(world.binding, {A: 0, B: 100})
+        assert world.rule(other)[0]["FixedResponseConfig"]["StatusCode"] == "410"
+        assert world.rule(world.binding.parking_rule_arn) == parking
+
+
+@virtual
+async def test_closing_answers_503_by_the_services_own_rule_alone() -> None:
+    async with a_world() as world:
+        lb, binding = world.load_balancing, world.binding
+        lb.route(binding, {A: 100, B: 0})
+        assert lb.route(binding, None)
+        [action] = world.rule()
+        assert action["Type"] == "fixed-response"
+        assert action["FixedResponseConfig"].items() >= CLOSED.items()
+        assert lb.weights(binding) == []
+        assert not lb.route(binding, None)
+
+
+@virtual
+async def test_a_write_that_does_not_read_back_is_tried_again_later() -> None:
+    async with a_world() as world:
+        elb = client("elbv2")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(elb, "modify_rule", lambda **_: {})
+            with pytest.raises(Unavailable, match="does not read back as it was"):
+                world.load_balancing.route(world.binding, {A: 100, B: 0})
