@@ -45,7 +45,7 @@ def test_a_handler_is_imported_from_its_artifact_and_the_layer_alone(stem: str) 
         capture_output=True,
         text=True,
         check=False,
-        env={"AWS_REGION": "eu-west-1", "POWERTOOLS_SERVICE_NAME": "probe"},
+        env={"AWS_REGION": "eu-west-1"},
         timeout=60,
     )
     assert probe.returncode == 0, probe.stderr
