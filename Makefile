@@ -22,6 +22,8 @@ PROJECTS := pyproject.toml uv.lock $(wildcard */pyproject.toml */*/pyproject.tom
 # Folders too, so that a file that went away is noticed.
 SHIPPED := template.yaml $(shell find layers functions statemachines \
   -name __pycache__ -prune -o -print)
+# One worker a core; tests that share addresses stay with one of them.
+PYTEST := pytest --numprocesses=auto --dist=loadgroup
 LAYER_LIMIT_MB := 250
 
 .DEFAULT_GOAL := help
@@ -38,13 +40,13 @@ demo: .venv/synced ## Play rollouts, good and bad, under live traffic on this ma
 
 .PHONY: test
 test: .venv/synced ## Run the tests, all but those that need `make build`
-	@$(RUN) pytest -m "not artifacts"
+	@$(RUN) $(PYTEST) -m "not artifacts"
 
 .PHONY: check
 check: lint build ## Everything that must hold before a change is merged
 	AWS_DEFAULT_REGION=$(CHECK_REGION) $(SAM) validate --lint
 	$(RUN) cfn-lint --regions $(CHECK_REGION) -- template.yaml
-	$(RUN) pytest
+	$(RUN) $(PYTEST)
 
 .PHONY: lint
 lint: .venv/synced ## Ruff and mypy

@@ -42,14 +42,16 @@ JUDGE = JudgePolicy(min_requests=30)
 QUICK = RolloutPolicy(
     steps=(Step(10, 60), Step(50, 60), Step(100, 60)),
     judge=JUDGE,
-    look_seconds=30,
+    look_seconds=60,
     launch_timeout_seconds=180,
     hold_seconds=240,
     retire_delay_seconds=60,
     restore_timeout_seconds=120,
 )
-SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)), look_seconds=60)
+SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)))
 """For tests that are about something else than the steps."""
+ATTENTIVE = replace(QUICK, look_seconds=30)
+"""For tests of what passes quickly: ECS replaces a sick task within a minute."""
 WRITES = frozenset(
     {
         ("ecs", "RegisterTaskDefinition"),

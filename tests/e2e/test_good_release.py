@@ -6,7 +6,7 @@ from localcloud.api import Call
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import road
+from tests.e2e.road import SHORT, road
 from tests.e2e.stories import Story
 
 STEP = ("capacity", "healthy", "shifted", "judged")
@@ -80,7 +80,7 @@ def test_nobody_is_paged_for_a_good_release(good: Story) -> None:
 
 
 async def test_slots_take_turns() -> None:
-    async with road() as world:
+    async with road(SHORT) as world:
         await world.first_release()
         await world.ended(world.push("v2"))
         entry = await world.ended(world.push("v3"))
@@ -91,7 +91,7 @@ async def test_slots_take_turns() -> None:
 
 async def test_a_primary_scaled_out_in_mid_rollout_gets_a_candidate_as_large() -> None:
     """Invariant 1 (flagger#634: a resize restarted the analysis for ever)."""
-    async with road() as world:
+    async with road(SHORT) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-0")
@@ -99,6 +99,20 @@ async def test_a_primary_scaled_out_in_mid_rollout_gets_a_candidate_as_large() -
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.PROMOTED
         assert world.desired() == {Slot.A: 0, Slot.B: 8}
+        assert flow.totals.failed == 0
+
+
+async def test_a_primary_scaled_in_meanwhile_does_not_shrink_the_candidate() -> None:
+    """Invariant 1: the traffic is no less for having moved (flagger#869, #1008)."""
+    async with road(SHORT, min_tasks=1) as world:
+        flow = await world.first_release()
+        world.scale(Slot.A, 4)
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-0")
+        world.scale(Slot.A, 3)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.PROMOTED
+        assert world.desired() == {Slot.A: 0, Slot.B: 4}
         assert flow.totals.failed == 0
 
 

@@ -7,7 +7,7 @@ from localcloud.delays import Delays
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import QUICK, REQUESTS_PER_SECOND, Road, client, road
+from tests.e2e.road import ATTENTIVE, REQUESTS_PER_SECOND, Road, client, road
 
 
 async def test_an_old_slot_that_was_scaled_in_is_scaled_up_before_it_gets_weight() -> (
@@ -18,7 +18,7 @@ async def test_an_old_slot_that_was_scaled_in_is_scaled_up_before_it_gets_weight
     flagger#869 (primary autoscaled in, then overwhelmed by the rollback),
     argo-rollouts#3372 (all traffic to an unscaled stable side).
     """
-    async with road() as world:
+    async with road(ATTENTIVE) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
@@ -36,7 +36,7 @@ async def test_an_old_slot_that_was_scaled_in_is_scaled_up_before_it_gets_weight
 
 async def test_an_old_slot_at_zero_is_filled_before_it_gets_weight() -> None:
     """Invariant 2 (argo-rollouts#2235: a side at zero got the traffic)."""
-    async with road() as world:
+    async with road(ATTENTIVE) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-2")
@@ -56,7 +56,7 @@ async def test_a_restore_that_cannot_regain_capacity_leaves_traffic_as_it_is() -
 
     There a failed promotion sent everything to a broken primary.
     """
-    async with road(at_rest=False) as world:
+    async with road(ATTENTIVE, at_rest=False) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
@@ -75,7 +75,7 @@ async def test_a_restore_that_cannot_regain_capacity_leaves_traffic_as_it_is() -
 
 async def test_where_the_old_slot_is_gone_for_good_the_candidate_takes_all() -> None:
     """Invariant 2: the healthier side keeps the traffic."""
-    async with road(at_rest=False) as world:
+    async with road(ATTENTIVE, at_rest=False) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
@@ -94,7 +94,7 @@ async def test_where_the_old_slot_is_gone_for_good_the_candidate_takes_all() -> 
 
 async def test_where_the_candidate_is_gone_the_old_slot_takes_all_it_can() -> None:
     """Invariant 2's last resort: too little capacity is better than none."""
-    async with road(at_rest=False) as world:
+    async with road(ATTENTIVE, at_rest=False) as world:
         await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
@@ -110,7 +110,7 @@ async def test_where_the_candidate_is_gone_the_old_slot_takes_all_it_can() -> No
 
 async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:
     """Invariant 2 (flagger#1898: the healthy canary was deleted; flagger#1932)."""
-    async with road() as world:
+    async with road(ATTENTIVE) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "promoted")
@@ -125,7 +125,7 @@ async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:
 
 async def test_a_restore_needs_neither_registry_nor_metrics_nor_failed_image() -> None:
     """Invariant 8 (argo-rollouts#2669, ecspresso#673: what it needed was gone)."""
-    async with road() as world:
+    async with road(ATTENTIVE) as world:
         flow = await world.first_release()
         digest = world.push("v2", fail_every=5)
         await world.reached(digest, "judged-0")
@@ -143,7 +143,7 @@ async def test_a_crash_at_half_of_the_traffic_costs_no_more_than_its_detection()
     None
 ):
     """Peers' capacity-first abort: 5xx only while nobody can know yet."""
-    async with road() as world:
+    async with road(ATTENTIVE) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "shifted-1")
@@ -154,7 +154,7 @@ async def test_a_crash_at_half_of_the_traffic_costs_no_more_than_its_detection()
         await world.reached(digest, "restore-give-traffic")
         seconds = world.cloud.clock.time() - began + Delays().propagation_seconds
         await world.ended(digest)
-        assert seconds <= QUICK.look_seconds + 10
+        assert seconds <= ATTENTIVE.look_seconds + 10
         assert 0 < flow.totals.failed <= 0.5 * REQUESTS_PER_SECOND * (seconds + 1)
 
 

@@ -61,6 +61,18 @@ async def test_a_service_that_is_not_there_is_named() -> None:
             world.ecs.observe("orders-a", "orders-c")
 
 
+@pytest.mark.parametrize("status", ["DRAINING", "INACTIVE"])
+@virtual
+async def test_a_service_that_is_being_deleted_is_as_good_as_gone(status: str) -> None:
+    async with a_world() as world:
+        shape = world.cloud.describe("orders-a") | {"status": status}
+        world.cloud.router.serve(
+            "ecs", {"DescribeServices": lambda _: {"services": [shape]}}
+        )
+        with pytest.raises(NotFound, match="no active service orders-a"):
+            world.ecs.observe("orders-a")
+
+
 @virtual
 async def test_a_revision_is_found_again_by_its_releases_tag() -> None:
     async with a_world() as world:

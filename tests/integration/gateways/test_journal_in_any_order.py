@@ -46,6 +46,8 @@ ROLLOUTS = {
     "other tag": a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=B_TO_A),
 }
 WHO = st.sampled_from(sorted(ROLLOUTS))
+WAITS = st.sampled_from([1, 89, 91, 899, 901])
+"""Seconds about what ends the time to write, and the term."""
 BEHIND = st.sampled_from([0, 0, 0, 1])
 """How many fences behind the newest that a rollout was given it believes to be."""
 
@@ -73,14 +75,10 @@ class Rivals(RuleBasedStateMachine):
         for rollout in ROLLOUTS.values():
             self.journal.begin(rollout)
 
-    @rule(seconds=st.sampled_from([1, 89, 91, 899, 901, 1801]))
-    def wait(self, seconds: int) -> None:
-        """Let time pass."""
+    @rule(name=WHO, seconds=WAITS)
+    def acquire(self, name: str, seconds: int) -> None:
+        """Wait, then try to take the lease: it and the watermark change, or neither."""
         self.now += timedelta(seconds=seconds)
-
-    @rule(name=WHO)
-    def acquire(self, name: str) -> None:
-        """Try to take the lease: it and the watermark change, or neither does."""
         who = ROLLOUTS[name]
         answer = self.journal.acquire(who, self.now)
         mark, cause = self.watermarks.get(who.cause.tag), who.cause
@@ -97,9 +95,10 @@ class Rivals(RuleBasedStateMachine):
             self.lease = Lease("orders", who.id, fence, self.now + TERM, self.now)
             self.watermarks[cause.tag] = Watermark(cause.pushed_at, who.id)
 
-    @rule(name=WHO, behind=BEHIND)
-    def hold(self, name: str, behind: int) -> None:
-        """Renew the lease before writing."""
+    @rule(name=WHO, behind=BEHIND, seconds=WAITS)
+    def hold(self, name: str, behind: int, seconds: int) -> None:
+        """Wait, then renew the lease before writing."""
+        self.now += timedelta(seconds=seconds)
         who, fence = self._fenced(name, behind)
         if self._holds(who, fence):
             self.journal.hold(who, fence, self.now)
@@ -142,6 +141,12 @@ class Rivals(RuleBasedStateMachine):
         if not leaseless and self._holds(who, fence):
             self.lease = replace(self.lease, rollout_id="")
 
+    @rule(name=WHO, outcome=st.sampled_from(Outcome))
+    def come_back_and_end(self, name: str, outcome: Outcome) -> None:
+        """Do as an execution does that is run again: take the lease, then end."""
+        self.acquire(name, 1)
+        self.finish(name, 0, outcome, leaseless=False)
+
     @invariant()
     def at_most_one_holds_the_lease(self) -> None:
         """Compare what is stored with the model."""
@@ -180,7 +185,7 @@ def test_whatever_the_order_there_is_one_holder_and_its_fence_is_the_highest() -
             Rivals,
             settings=settings(
                 max_examples=25,
-                stateful_step_count=25,
+                stateful_step_count=15,
                 # Shrinking takes minutes here, and a failure is short enough to read.
                 phases=[Phase.generate],
                 report_multiple_bugs=False,

@@ -23,7 +23,15 @@ HEALTHY = st.fixed_dictionaries(
     }
 )
 SPLITS = st.builds(weights, st.sampled_from(Slot), SHARES)
-CURRENT = st.one_of(st.just({}), SPLITS)
+
+
+@st.composite
+def shifts(draw: st.DrawFn) -> tuple[Weights, Weights]:
+    """Return weights that are wanted and those before: often close, at times none."""
+    wanted = draw(SPLITS)
+    near = wanted[A] + draw(st.integers(min_value=-2, max_value=2))
+    close = weights(A, min(100, max(0, near)))
+    return wanted, draw(st.sampled_from([close, close, draw(SPLITS), {}]))
 
 
 def test_weights_give_the_other_slot_the_rest() -> None:
@@ -91,10 +99,11 @@ def test_opening_a_closed_rule_is_a_rise_for_every_slot_with_a_share() -> None:
     assert not may_carry({A: 1, B: 99}, healthy, current={}, base=4).allowed
 
 
-@given(SPLITS, HEALTHY, CURRENT, st.integers(min_value=1, max_value=12))
+@given(shifts(), HEALTHY, st.integers(min_value=1, max_value=12))
 def test_no_share_ever_rises_without_its_part_of_the_base_healthy(
-    wanted: Weights, healthy: dict[Slot, list[int]], current: Weights, base: int
+    shift: tuple[Weights, Weights], healthy: dict[Slot, list[int]], base: int
 ) -> None:
+    wanted, current = shift
     permission = may_carry(wanted, healthy, current=current, base=base)
     short = [
         slot
