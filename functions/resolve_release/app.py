@@ -37,7 +37,7 @@ def run(request: StageRequest, app: App) -> Resolved:
         image=app.registry.image(cause.repository, cause.tag),
         release=rollout.release,
         state=app.journal.state(service.name),
-        watermark=app.journal.watermark(service.name, cause.tag),
+        watermark=app.journal.watermark(service.name),
     )
     return Resolved(decision.outcome, decision.reason, rollout.release.id)
 

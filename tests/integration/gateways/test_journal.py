@@ -95,7 +95,7 @@ def test_what_is_not_there_is_named(journal: Journal) -> None:
         finish(journal, FIRST, Outcome.FAILED, None)
     assert journal.state("orders") is None
     assert journal.lease("orders") is None
-    assert journal.watermark("orders", "v1") is None
+    assert journal.watermark("orders") is None
     assert journal.revision("orders", "0123456789ab") is None
 
 
@@ -184,7 +184,7 @@ def test_rollouts_are_listed_oldest_first_with_their_outcomes(journal: Journal) 
 def test_a_free_lease_is_taken_and_the_watermark_raised(journal: Journal) -> None:
     assert held(journal, FIRST) == 1
     assert journal.lease("orders") == Lease("orders", FIRST.id, 1, START + TERM, START)
-    assert journal.watermark("orders", "v1") == Watermark(START, FIRST.id)
+    assert journal.watermark("orders") == Watermark(START, FIRST.id)
 
 
 def test_the_holder_takes_it_again_with_a_new_fence_and_the_old_one_is_void(
@@ -202,8 +202,7 @@ def test_another_rollout_waits_and_leaves_no_watermark(journal: Journal) -> None
     held(journal, FIRST)
     assert journal.acquire(NEWER, after(61)) == Busy(FIRST.id)
     assert journal.acquire(OTHER_TAG, after(61)) == Busy(FIRST.id)
-    assert journal.watermark("orders", "v1") == Watermark(START, FIRST.id)
-    assert journal.watermark("orders", "v2") is None
+    assert journal.watermark("orders") == Watermark(START, FIRST.id)
 
 
 def test_services_do_not_wait_for_each_other(journal: Journal) -> None:
@@ -263,7 +262,7 @@ def test_nobody_holds_a_lease_that_was_never_taken(journal: Journal) -> None:
         journal.promote(FIRST, 1, START)
 
 
-def test_an_older_cause_of_the_tag_is_stale_while_and_after_the_newer_rolls_out(
+def test_an_older_cause_is_stale_while_and_after_the_newer_rolls_out(
     journal: Journal,
 ) -> None:
     fence = held(journal, NEWER, after(61))
@@ -289,12 +288,13 @@ def test_causes_are_ordered_to_the_microsecond(
     later = START + timedelta(microseconds=microseconds)
     newer = a_rollout(cause=a_cause(digest=OTHER_DIGEST, pushed_at=later))
     assert journal.acquire(newer, after(1)) == Held(2)
-    assert journal.watermark("orders", "v1") == Watermark(later, newer.id)
+    assert journal.watermark("orders") == Watermark(later, newer.id)
 
 
-def test_tags_have_watermarks_of_their_own(journal: Journal) -> None:
+def test_an_older_cause_of_another_tag_is_stale_too(journal: Journal) -> None:
     finish(journal, OTHER_TAG, Outcome.PROMOTED, held(journal, OTHER_TAG))
-    assert held(journal, FIRST, after(99)) == 2
+    stale = Stale(Watermark(OTHER_TAG.cause.pushed_at, OTHER_TAG.id))
+    assert journal.acquire(FIRST, after(99)) == stale
 
 
 # ------------------------------------------------------------------ promotion and end

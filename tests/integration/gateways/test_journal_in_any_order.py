@@ -65,7 +65,7 @@ class Rivals(RuleBasedStateMachine):
         self.now: datetime = START
         self.lease = Lease("orders", "", 0, START, START)
         self.fences: dict[str, list[int]] = {r.id: [] for r in ROLLOUTS.values()}
-        self.watermarks: dict[str, Watermark] = {}
+        self.watermark: Watermark | None = None
         self.outcomes: dict[str, Outcome] = {}
         self.state: ServiceState | None = None
 
@@ -81,7 +81,7 @@ class Rivals(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
         who = ROLLOUTS[name]
         answer = self.journal.acquire(who, self.now)
-        mark, cause = self.watermarks.get(who.cause.tag), who.cause
+        mark, cause = self.watermark, who.cause
         if mark and mark.pushed_at >= cause.pushed_at and mark.rollout_id != who.id:
             assert answer == Stale(mark)
         elif self.lease.rollout_id not in ("", who.id) and not self.lease.free(
@@ -93,7 +93,7 @@ class Rivals(RuleBasedStateMachine):
             assert answer == Held(fence)
             self.fences[who.id].append(fence)
             self.lease = Lease("orders", who.id, fence, self.now + TERM, self.now)
-            self.watermarks[cause.tag] = Watermark(cause.pushed_at, who.id)
+            self.watermark = Watermark(cause.pushed_at, who.id)
 
     @rule(name=WHO, behind=BEHIND, seconds=WAITS)
     def hold(self, name: str, behind: int, seconds: int) -> None:
@@ -156,9 +156,8 @@ class Rivals(RuleBasedStateMachine):
 
     @rule()
     def everything_else_is_as_it_was_left(self) -> None:
-        """Compare the rest: watermarks, the primary, outcomes."""
-        for tag in ("v1", "v2"):
-            assert self.journal.watermark("orders", tag) == self.watermarks.get(tag)
+        """Compare the rest: the watermark, the primary, outcomes."""
+        assert self.journal.watermark("orders") == self.watermark
         assert self.journal.state("orders") == self.state
         stored = {e.rollout.id: e.outcome for e in self.journal.rollouts("orders")}
         assert {id_: o for id_, o in stored.items() if o is not None} == self.outcomes

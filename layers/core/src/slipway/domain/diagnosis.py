@@ -34,6 +34,16 @@ _BY_TEXT = (
 """Prefixes of stoppedReason and of container reasons (stopped-task-error-codes)."""
 
 
+_NOT_THE_RELEASE = (
+    "Capacity is unavailable",
+    "Timeout waiting for network interface",
+    "Timeout waiting for EphemeralStorage",
+    "InternalError",
+)
+"""Reasons that name AWS itself (stopped-task-error-codes); a launch that they keep
+from coming up still ends at its timeout."""
+
+
 def diagnose(task_arn: str, stop_code: str, reasons: tuple[str, ...]) -> Finding | None:
     """Return what a stopped task says against its release, None where nothing.
 
@@ -42,6 +52,8 @@ def diagnose(task_arn: str, stop_code: str, reasons: tuple[str, ...]) -> Finding
     the scheduler's stops of tasks that fail their health checks.
     """
     text = "; ".join(reason for reason in reasons if reason)
+    if any(marker in text for marker in _NOT_THE_RELEASE):
+        return None
     for marker, trouble in _BY_TEXT:
         if marker in text:
             return Finding(task_arn, trouble, text)

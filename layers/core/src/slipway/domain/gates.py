@@ -18,7 +18,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The newest cause of a service and tag that became a rollout. Never expires."""
+    """The newest cause of a service that became a rollout. Never expires."""
 
     pushed_at: datetime
     rollout_id: str

@@ -34,6 +34,9 @@ def read_task_event(event: Mapping[str, Any]) -> StoppedTask | None:
         group = detail.get("group", "")
         if detail["desiredStatus"] != "STOPPED" or not group.startswith(SERVICE_GROUP):
             return None
+        created_at = datetime.fromisoformat(detail["createdAt"])
+        if created_at.tzinfo is None:
+            raise InvalidRecord("detail.createdAt has no time zone")
         reasons = (
             detail.get("stoppedReason", ""),
             *(container.get("reason", "") for container in detail["containers"]),
@@ -43,7 +46,7 @@ def read_task_event(event: Mapping[str, Any]) -> StoppedTask | None:
             ecs_service=group.removeprefix(SERVICE_GROUP),
             revision=detail["taskDefinitionArn"],
             version=int(detail["version"]),
-            created_at=datetime.fromisoformat(detail["createdAt"]),
+            created_at=created_at,
             finding=diagnose(detail["taskArn"], detail.get("stopCode", ""), reasons),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from slipway.domain.service import ALL_TRAFFIC
 from slipway.errors import NotFound, Unavailable
 from slipway.gateways.failures import translated
 
@@ -36,6 +37,8 @@ class _Rule:
     actions: Sequence[dict[str, Any]]
     shares: dict[Slot, int] | None
     """None where the rule does not forward to the binding's groups."""
+    sticky: bool
+    """Whether clients stay with a group, whatever its weight."""
 
 
 class LoadBalancing:
@@ -58,6 +61,13 @@ class LoadBalancing:
     def weights(self, binding: Binding) -> list[Weights]:
         """Return the slots' shares in each rule that forwards to them."""
         return [r.shares for r in self._rules(binding) if r.shares is not None]
+
+    def is_open(self, binding: Binding) -> bool:
+        """Whether the binding's own rule forwards to its groups."""
+        return any(
+            rule.arn == binding.rule_arn and rule.shares is not None
+            for rule in self._rules(binding)
+        )
 
     def route(self, binding: Binding, weights: Weights | None) -> bool:
         """Write `weights` to every rule that names either slot's group.
@@ -91,6 +101,7 @@ class LoadBalancing:
                                 rule["IsDefault"],
                                 [dict(action) for action in rule["Actions"]],
                                 shares,
+                                _sticky(rule["Actions"]),
                             )
                         )
         if not any(rule.arn == binding.rule_arn for rule in rules):
@@ -120,7 +131,7 @@ def _unlike(
     """Return the rules that do not yet say `weights`."""
     if weights is None:
         return [r for r in rules if r.arn == binding.rule_arn and r.shares is not None]
-    return [r for r in rules if r.shares != dict(weights)]
+    return [r for r in rules if r.shares != dict(weights) or r.sticky]
 
 
 def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
@@ -150,6 +161,20 @@ def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
         return None
     total = sum(weight.values())
     return {
-        slot: round(100 * weight.get(arn, 0) / total) if total else 0
+        slot: _percent(weight.get(arn, 0), total)
         for slot, arn in binding.target_group_arns.items()
     }
+
+
+def _percent(weight: int, total: int) -> int:
+    """Return a share in whole percent; 0 and 100 only where it is none or all."""
+    if weight in (0, total):
+        return ALL_TRAFFIC if weight else 0
+    return min(max(round(ALL_TRAFFIC * weight / total), 1), ALL_TRAFFIC - 1)
+
+
+def _sticky(actions: Sequence[Any]) -> bool:
+    """Whether a rule's forward action keeps clients with their group."""
+    forward: dict[str, Any] = next((a for a in actions if a["Type"] == "forward"), {})
+    stickiness = forward.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+    return bool(stickiness.get("Enabled", False))

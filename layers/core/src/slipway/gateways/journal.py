@@ -8,7 +8,7 @@
 | SERVICE#name       | RECORD                   | the service's record                 |
 | SERVICE#name       | STATE                    | the primary slot and its release     |
 | SERVICE#name       | LEASE                    | who may change the service           |
-| SERVICE#name       | WATERMARK#tag            | the newest cause that rolled out     |
+| SERVICE#name       | WATERMARK                | the newest cause that rolled out     |
 | SERVICE#name       | RELEASE#id               | a release's task definition          |
 | SERVICE#name       | ROLLOUT#id               | a rollout, its outcome and receipt   |
 | SERVICE#name       | MARK#rollout#name        | something a rollout did, once        |
@@ -128,9 +128,9 @@ class Journal:
         item = self._table.get(f"SERVICE#{name}", "STATE")
         return _parse(_STATE, item, f"the state of service {name}") if item else None
 
-    def watermark(self, name: str, tag: str) -> Watermark | None:
-        """Return the newest cause of a tag that rolled out."""
-        item = self._table.get(f"SERVICE#{name}", f"WATERMARK#{tag}")
+    def watermark(self, name: str) -> Watermark | None:
+        """Return the newest cause that rolled out."""
+        item = self._table.get(f"SERVICE#{name}", "WATERMARK")
         if item is None:
             return None
         return Watermark(time_of(item["pushed_at"]), item["rollout_id"])
@@ -267,7 +267,7 @@ class Journal:
             ),
             update(
                 f"SERVICE#{name}",
-                f"WATERMARK#{cause.tag}",
+                "WATERMARK",
                 "SET pushed_at = :pushed, rollout_id = :me",
                 condition="attribute_not_exists(pk) OR pushed_at < :pushed "
                 "OR rollout_id = :me",
@@ -277,7 +277,7 @@ class Journal:
         )
         _, stale = refused
         if stale:
-            watermark = self.watermark(name, cause.tag)
+            watermark = self.watermark(name)
             if watermark is not None:
                 return Stale(watermark)
         lease = self.lease(name)
