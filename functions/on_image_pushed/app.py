@@ -17,13 +17,13 @@ from slipway.wiring import App
 def run(event: dict[str, Any], app: App) -> None:
     """Read the event, ask the registry what is true, start what hears the tag."""
     push = read_push(event)
+    names = app.journal.services_of_repository(push.repository)
+    if not names:
+        raise NotMeant(f"no service runs images of {push.repository}")
     image = app.registry.image(push.repository, push.tag)
     if image is None:
         raise NotFound(f"{push.repository}:{push.tag} is gone; push it again")
     cause = Cause(image.repository, image.tag, image.digest, image.pushed_at)
-    names = app.journal.services_of_repository(push.repository)
-    if not names:
-        raise NotMeant(f"no service runs images of {push.repository}")
     for name in names:
         try:
             _start(name, cause, app)

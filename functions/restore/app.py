@@ -6,7 +6,7 @@ from slipway import clock
 from slipway.domain.receipt import RESTORE_BEGAN, RESTORED
 from slipway.domain.restore import Move
 from slipway.domain.rollout import Outcome
-from slipway.restoring import decide, make
+from slipway.restoring import SHIFTS, decide, make
 from slipway.stage import StageRequest, note, stage
 from slipway.wiring import App
 
@@ -30,7 +30,8 @@ def run(request: StageRequest, app: App) -> Restored:
     app.journal.hold(rollout, request.held_fence, clock.now())
     note(app, rollout, RESTORE_BEGAN, request.reason)
     step = decide(rollout, app)
-    note(app, rollout, f"restore-{step.move}", step.reason)
+    shifts = step.move in SHIFTS
+    note(app, rollout, f"restore-{step.move}", step.reason, again=shifts)
     outcome = None
     match step.move:
         case Move.DONE:

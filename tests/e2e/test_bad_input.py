@@ -15,7 +15,6 @@ BAD: dict[str, dict[str, Any]] = {
     "detail.repository-name is missing": {"repository-name": None},
     "detail.image-tag is missing": {"image-tag": ["v1"]},
     "v-gone is gone": {"image-tag": "v-gone"},
-    "test/gone:v1 is gone": {"repository-name": "test/gone"},
 }
 """What is wrong with an event, and how it differs from a good one."""
 
@@ -41,10 +40,13 @@ async def test_events_that_speak_of_nothing_of_ours_are_ignored_and_counted() ->
         world.cloud.images.push("test/nobody", "v1", {"app": "nobody"})
         world.cloud.events.put(_push_event(world, **{"image-tag": None}))
         await world.pause(30)
-        unknown, untagged = [line["reason"] for line in world.logged("ignored")]
+        world.cloud.events.put(_push_event(world, **{"repository-name": "test/none"}))
+        await world.pause(30)
+        unknown, untagged, gone = [line["reason"] for line in world.logged("ignored")]
+        assert "no service runs images of test/none" in gone
         assert "no service runs images of test/nobody" in unknown
         assert "no tag" in untagged
-        assert world.cloud.functions.emitted["EventIgnored"] == 2
+        assert world.cloud.functions.emitted["EventIgnored"] == 3
         assert world.cloud.functions.emitted["EventRejected"] == 0
         entry = await world.ended(world.push())
         assert entry.outcome is Outcome.PROMOTED

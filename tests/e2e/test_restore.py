@@ -104,8 +104,11 @@ async def test_where_the_candidate_is_gone_the_old_slot_takes_all_it_can() -> No
         await world.pause(45)
         for task in world.tasks(Slot.B):
             world.runtime.crash(task.arn)
-        await world.ended(digest)
+        entry = await world.ended(digest)
         assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        assert entry.outcome is Outcome.FAILED
+        assert "serves alone" in (entry.reason or "")
+        assert len(world.pages()) == 1
 
 
 async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:

@@ -140,6 +140,32 @@ async def test_stickiness_of_groups_is_written_off_for_it_outranks_weights() -> 
 
 
 @virtual
+async def test_stickiness_is_written_off_also_where_the_weights_are_right() -> None:
+    async with a_world() as world:
+        sticky = {"Enabled": True, "DurationSeconds": 600}
+        world.write_rule([forward(world, 1, 0, TargetGroupStickinessConfig=sticky)])
+        assert world.load_balancing.weights(world.binding) == [{A: 100, B: 0}]
+        assert world.load_balancing.route(world.binding, {A: 100, B: 0})
+        assert not world.load_balancing.route(world.binding, {A: 100, B: 0})
+
+
+@virtual
+async def test_a_weight_however_small_is_seen() -> None:
+    async with a_world() as world:
+        world.write_rule([forward(world, 999, 1)])
+        assert world.load_balancing.weights(world.binding) == [{A: 99, B: 1}]
+
+
+@virtual
+async def test_a_binding_is_open_by_its_own_rule_alone() -> None:
+    async with a_world() as world:
+        another_rule(world, forward(world, 1, 1))
+        assert not world.load_balancing.is_open(world.binding)
+        world.write_rule([forward(world, 1, 1)])
+        assert world.load_balancing.is_open(world.binding)
+
+
+@virtual
 async def test_authentication_before_the_forward_stays() -> None:
     async with a_world() as world:
         login = {

@@ -57,6 +57,18 @@ def test_a_bad_end_says_what_was_wrong(
     assert finding.reason == "; ".join(reason for reason in reasons if reason)
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Capacity is unavailable at this time. Please try again later",
+        "Timeout waiting for network interface provisioning to complete.",
+        "InternalError: failed to normalize image reference",
+    ],
+)
+def test_what_aws_itself_could_not_do_says_nothing_of_the_release(reason: str) -> None:
+    assert diagnose(TASK, "TaskFailedToStart", (reason,)) is None
+
+
 @pytest.mark.parametrize("stop_code", ["EssentialContainerExited", "TaskFailedToStart"])
 def test_an_end_without_a_reason_is_told_by_its_code(stop_code: str) -> None:
     finding = diagnose(TASK, stop_code, ("", ""))

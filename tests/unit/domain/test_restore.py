@@ -34,6 +34,7 @@ def decide(
         ),
         primary=primary,
         candidate=B,
+        is_open=shares != {},
         base=BASE,
         since_shift=None if since_shift is None else timedelta(seconds=since_shift),
         since_begin=timedelta(seconds=since_begin),
@@ -108,6 +109,29 @@ def test_a_little_health_is_the_last_resort_where_the_other_slot_has_none() -> N
     assert some.reason.startswith("last resort")
     early = decide(healthy=(1, 0), since_begin=TIMEOUT_SECONDS)
     assert early.move is Move.AWAIT_HEALTH
+
+
+def test_a_primary_that_serves_alone_without_full_health_is_not_restored() -> None:
+    alone = {"desired": (BASE, 0), "healthy": (3, 0), "shares": weights(A, 100)}
+    assert decide(**alone).move is Move.AWAIT_HEALTH
+    late = decide(**alone, since_begin=TIMEOUT_SECONDS + 1)
+    assert late.move is Move.GIVE_UP
+    assert late.reason == "slot a serves alone with 3 healthy of 4 needed"
+
+
+def test_rules_of_others_keep_no_restore_of_a_first_release_from_its_end() -> None:
+    seen = Situation(desired={A: 0, B: 1}, healthy={A: 0, B: 0}, weights=weights(A, 50))
+    step = next_move(
+        seen,
+        primary=None,
+        candidate=B,
+        is_open=False,
+        base=BASE,
+        since_shift=None,
+        since_begin=timedelta(0),
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+    assert step.move is Move.REMOVE_CANDIDATE
 
 
 def test_without_any_health_there_is_nothing_left_but_a_person() -> None:
@@ -193,6 +217,7 @@ def restore(cloud: Obedient, primary: Slot | None, come_up: Callable[[], int]) -
             cloud.situation(),
             primary=primary,
             candidate=candidate,
+            is_open=bool(cloud.situation().weights),
             base=BASE,
             since_shift=None
             if shifted is None

@@ -104,6 +104,13 @@ def test_an_event_without_a_field_is_refused_by_its_name(field: str) -> None:
         read_task_event(without(an_event("task-stopped-crash"), field))
 
 
+def test_a_time_without_a_zone_is_refused() -> None:
+    event = an_event("task-stopped-crash")
+    event["detail"]["createdAt"] = "2026-01-05T09:00:00"
+    with pytest.raises(InvalidRecord, match="time zone"):
+        read_task_event(event)
+
+
 @pytest.mark.parametrize("event", [{}, {"detail": None}, {"detail": "x"}], ids=str)
 def test_what_is_no_event_of_a_task_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(InvalidRecord, match="not a task's state change"):

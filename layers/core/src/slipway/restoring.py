@@ -17,21 +17,25 @@ if TYPE_CHECKING:
     from slipway.wiring import App
 
 
+SHIFTS = frozenset({Move.CLOSE_RULE, Move.GIVE_TRAFFIC, Move.YIELD_TRAFFIC})
+"""Moves that write weights."""
+
+
 def decide(rollout: Rollout, app: App) -> NextMove:
     """Look at both slots, all rules and what this restore did; choose the next move."""
     state = app.journal.state(rollout.service.name)
     primary = state.primary if state else None
-    at, now = moments(rollout, app), clock.now()
-    shifts = [at.get(f"restore-{m}") for m in (Move.GIVE_TRAFFIC, Move.CLOSE_RULE)]
-    shifted_at = next(filter(None, shifts), None)
+    service, at, now = rollout.service, moments(rollout, app), clock.now()
+    shifts = [at[name] for m in SHIFTS if (name := f"restore-{m}") in at]
     return next_move(
-        situation(rollout.service, app),
+        situation(service, app),
         primary=primary,
         candidate=primary.other if primary else rollout.known_sides.candidate,
+        is_open=any(map(app.load_balancing.is_open, service.bindings)),
         base=rollout.known_sides.base_tasks,
         since_begin=now - at[RESTORE_BEGAN],
-        since_shift=now - shifted_at if shifted_at else None,
-        timeout_seconds=rollout.service.rollout.restore_timeout_seconds,
+        since_shift=now - max(shifts) if shifts else None,
+        timeout_seconds=service.rollout.restore_timeout_seconds,
     )
 
 

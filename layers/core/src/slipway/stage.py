@@ -109,9 +109,15 @@ def note(
     name: str,
     reason: str,
     facts: Mapping[str, float] | None = None,
+    *,
+    again: bool = False,
 ) -> bool:
-    """Mark something the rollout did, at this moment; False where marked before."""
-    return app.journal.mark(rollout, Mark(name, clock.now(), reason, facts or {}))
+    """Mark something the rollout did, at this moment; False where marked before.
+
+    What may happen `again` keeps its last time, everything else its first.
+    """
+    mark = Mark(name, clock.now(), reason, facts or {})
+    return app.journal.mark(rollout, mark, again=again)
 
 
 def _read(event: dict[str, Any]) -> StageRequest:

@@ -53,6 +53,7 @@ def next_move(
     *,
     primary: Slot | None,
     candidate: Slot,
+    is_open: bool,
     base: int,
     since_shift: timedelta | None,
     since_begin: timedelta,
@@ -61,43 +62,75 @@ def next_move(
     """Return the next move towards the primary alone at 100 %.
 
     The order is fixed: capacity, health, weight, and only then the candidate's removal,
-    once load balancers act on the new weights everywhere. `base` is how many tasks all
-    the traffic needs; `since_shift` is None where this restore moved no weight.
+    once load balancers act on the new weights everywhere. `is_open` says whether the
+    service's own rules forward at all; `base` is how many tasks all the traffic needs;
+    `since_shift` is None where this restore moved no weight.
     """
-
-    def move(kind: Move, reason: str) -> NextMove:
-        return NextMove(kind, primary, reason)
-
+    overdue = since_begin > timedelta(seconds=timeout_seconds)
     if primary is None:
-        if situation.weights:
-            return move(Move.CLOSE_RULE, "no release was ever healthy")
+        step = (Move.CLOSE_RULE, "no release was ever healthy") if is_open else None
     else:
-        desired = situation.desired[primary]
-        if desired < base:
-            return move(Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks")
-        if situation.weights.get(primary, 0) < ALL_TRAFFIC:
-            overdue = since_begin > timedelta(seconds=timeout_seconds)
-            return move(*_towards(situation, primary, base, overdue=overdue))
-    if situation.desired[candidate] == 0:
-        return move(Move.DONE, "the primary alone serves, at full capacity")
-    settle = timedelta(seconds=WEIGHTS_SETTLE_SECONDS)
-    if since_shift is not None and since_shift < settle:
-        return move(Move.AWAIT_WEIGHTS, "load balancers may still act on old weights")
-    return move(Move.REMOVE_CANDIDATE, f"slot {candidate} carries no traffic")
+        step = _give_all(situation, primary, base, overdue=overdue)
+    step = step or _without(situation, candidate, since_shift)
+    step = step or _alone(situation, primary, base, overdue=overdue)
+    move, reason = step
+    return NextMove(move, primary, reason)
 
 
-def _towards(
+def _give_all(
     situation: Situation, primary: Slot, base: int, *, overdue: bool
-) -> tuple[Move, str]:
-    healthy, other = situation.healthy[primary], primary.other
-    carries_some = situation.weights.get(other, 0) < ALL_TRAFFIC
+) -> tuple[Move, str] | None:
+    """Return the next move towards all weight on the primary, None where it has it."""
+    desired, healthy = situation.desired[primary], situation.healthy[primary]
+    other = primary.other
+    if desired < base:
+        return Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks"
+    if situation.weights.get(primary, 0) == ALL_TRAFFIC:
+        return None
     facts = f"slot {primary} has {healthy} healthy of {base} needed"
     if healthy >= base:
         return Move.GIVE_TRAFFIC, facts
     if not overdue:
         return Move.AWAIT_HEALTH, facts
-    if healthy > 0 and situation.healthy[other] == 0:
+    return _last_resort(situation, primary, facts) or (
+        Move.GIVE_UP,
+        f"{facts}, its time is up: slot {other} keeps what it carries",
+    )
+
+
+def _last_resort(
+    situation: Situation, primary: Slot, facts: str
+) -> tuple[Move, str] | None:
+    """Let the side that has any health carry all, where the other side has none."""
+    healthy, other = situation.healthy, primary.other
+    if healthy[primary] > 0 and healthy[other] == 0:
         return Move.GIVE_TRAFFIC, f"last resort: {facts}, slot {other} has none"
-    if healthy == 0 and situation.healthy[other] > 0 and carries_some:
+    yields = situation.weights.get(other, 0) < ALL_TRAFFIC
+    if healthy[primary] == 0 and healthy[other] > 0 and yields:
         return Move.YIELD_TRAFFIC, f"last resort: {facts}, slot {other} has some"
-    return Move.GIVE_UP, f"{facts}, its time is up: slot {other} keeps what it carries"
+    return None
+
+
+def _without(
+    situation: Situation, candidate: Slot, since_shift: timedelta | None
+) -> tuple[Move, str] | None:
+    """Return the next move towards no candidate, None where it has no tasks."""
+    if situation.desired[candidate] == 0:
+        return None
+    settle = timedelta(seconds=WEIGHTS_SETTLE_SECONDS)
+    if since_shift is not None and since_shift < settle:
+        return Move.AWAIT_WEIGHTS, "load balancers may still act on old weights"
+    return Move.REMOVE_CANDIDATE, f"slot {candidate} carries no traffic"
+
+
+def _alone(
+    situation: Situation, primary: Slot | None, base: int, *, overdue: bool
+) -> tuple[Move, str]:
+    """Say whether what serves alone now is what it must be."""
+    if primary is None:
+        return Move.DONE, "no release serves, as before"
+    healthy = situation.healthy[primary]
+    if healthy >= base:
+        return Move.DONE, "the primary alone serves, at full capacity"
+    facts = f"slot {primary} serves alone with {healthy} healthy of {base} needed"
+    return Move.GIVE_UP if overdue else Move.AWAIT_HEALTH, facts

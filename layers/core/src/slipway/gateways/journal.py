@@ -191,14 +191,17 @@ class Journal:
         items = self._table.query(f"SERVICE#{name}", "ROLLOUT#")
         return sorted(map(_entry, items), key=lambda entry: entry.rollout.created_at)
 
-    def mark(self, rollout: Rollout, mark: Mark) -> bool:
-        """Note something a rollout did; return False where it was noted before."""
+    def mark(self, rollout: Rollout, mark: Mark, *, again: bool = False) -> bool:
+        """Note something a rollout did; return False where it was noted before.
+
+        `again` replaces what was noted before.
+        """
         return self._table.write(
             f"mark {mark.name} of rollout {rollout.id}",
             put(
                 f"SERVICE#{rollout.service.name}",
                 f"MARK#{rollout.id}#{mark.name}",
-                new=True,
+                new=not again,
                 body=_text(_MARK, mark),
             ),
         )
