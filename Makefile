@@ -22,8 +22,8 @@ PROJECTS := pyproject.toml uv.lock $(wildcard */pyproject.toml */*/pyproject.tom
 # Folders too, so that a file that went away is noticed.
 SHIPPED := template.yaml $(shell find layers functions statemachines \
   -name __pycache__ -prune -o -print)
-# One worker a core; tests that share addresses stay with one of them.
-PYTEST := pytest --numprocesses=auto --dist=loadgroup
+# One worker a core; neighbours stay together, for some wait for each other.
+PYTEST := pytest --numprocesses=auto --dist=worksteal
 LAYER_LIMIT_MB := 250
 
 .DEFAULT_GOAL := help

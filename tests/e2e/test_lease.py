@@ -79,7 +79,8 @@ async def test_a_rollout_waits_for_a_lease_until_its_term_is_over() -> None:
 def _steal(world: Road) -> None:
     """Take the lease over, as if its holder had been silent for its whole term."""
     rollout = world.journal.rollouts("orders")[-1].rollout
-    thief = replace(rollout, id=THIEF, cause=replace(rollout.cause, tag="stolen"))
+    newer = rollout.cause.pushed_at + timedelta(microseconds=1)
+    thief = replace(rollout, id=THIEF, cause=replace(rollout.cause, pushed_at=newer))
     held = world.journal.lease("orders")
     now = world.cloud.clock.now()
     if held is not None:

@@ -1,14 +1,18 @@
 """The demonstration's tests share this machine's loopback addresses."""
 
+import fcntl
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+LOCK = Path(tempfile.gettempdir()) / "slipway-loopback.lock"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker run them all, one after the other."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("loopback"))
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """Let one run at a time, whichever worker it is in."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -82,12 +82,12 @@ def test_another_release_that_serves_is_no_obstacle() -> None:
     assert decide(state=a_state(release_id="0123456789ab")).outcome is None
 
 
-def test_an_old_cause_stays_superseded_where_its_release_serves_again() -> None:
+def test_an_old_cause_whose_release_serves_has_what_it_wants() -> None:
     decision = decide(
         state=a_state(release_id=a_release().id),
         watermark=Watermark(after(1), "orders-newer"),
     )
-    assert decision.outcome is Outcome.SUPERSEDED
+    assert decision.outcome is Outcome.PROMOTED
 
 
 def test_a_rollout_passes_the_watermark_that_it_set_itself() -> None:
@@ -124,7 +124,7 @@ def test_an_old_cause_never_passes_whatever_serves_by_now(
         state=a_state(release_id=a_release().id if serves else "0123456789ab"),
         watermark=Watermark(pushed_at + age, "orders-newer"),
     )
-    assert decision.outcome is Outcome.SUPERSEDED
+    assert decision.outcome is (Outcome.PROMOTED if serves else Outcome.SUPERSEDED)
 
 
 @pytest.mark.parametrize("watermark", [None, Watermark(after(-1), "orders-older")])

@@ -52,14 +52,14 @@ def gate(
             Outcome.SUPERSEDED,
             f"{cause.repository}:{cause.tag} is {image.digest} by now",
         )
-    stale = too_old(service.name, cause, watermark)
-    if stale.outcome is not None:
-        return stale
     if state is not None and state.release_id == release.id:
         return Gate(
             Outcome.PROMOTED,
             f"release {release.id} is {service.name}'s primary already",
         )
+    stale = too_old(service.name, cause, watermark)
+    if stale.outcome is not None:
+        return stale
     return Gate(None, f"release {release.id} may roll out")
 
 
