@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.domain.gates import too_old
+from slipway.domain.gates import settled, too_old
 from slipway.domain.rollout import Outcome
 from slipway.gateways.journal import Busy, Stale
 from slipway.stage import StageRequest, stage
@@ -37,12 +37,17 @@ def run(request: StageRequest, app: App) -> Acquired:
     if isinstance(answer, Stale):
         stale = too_old(request.service, rollout.cause, answer.watermark)
         return Acquired(held=False, outcome=stale.outcome, reason=stale.reason)
+    ended = settled(
+        rollout,
+        app.journal.state(request.service),
+        is_open=any(map(app.load_balancing.is_open, rollout.service.bindings)),
+    )
     rollout = app.journal.set_sides(rollout, sides_now(rollout.service, app))
     policy = rollout.service.rollout
     return Acquired(
         held=True,
-        outcome=None,
-        reason=f"lease held with fence {answer.fence}",
+        outcome=ended.outcome,
+        reason=ended.reason,
         fence=answer.fence,
         steps=len(rollout.steps),
         look_seconds=policy.look_seconds,

@@ -3,8 +3,9 @@
 from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.domain.judge import Judgement, Verdict, bake_left, hold, judge, window
+from slipway.domain.receipt import earlier_primary
 from slipway.gateways.events import NEEDS_A_PERSON
-from slipway.stage import StageRequest, moments, note, stage
+from slipway.stage import StageRequest, note, stage
 from slipway.surroundings import healthy_now, least
 from slipway.wiring import App
 
@@ -17,7 +18,8 @@ def run(request: StageRequest, app: App) -> Judgement:
     service, sides = rollout.service, rollout.known_sides
     step = rollout.steps[request.step]
     policy = service.rollout
-    at, held = moments(rollout, app), f"held-{request.step}"
+    marks, held = app.journal.marks(rollout), f"held-{request.step}"
+    at = {mark.name: mark.at for mark in marks}
     shifted_at = at[f"shifted-{request.step}"]
     settled = window(policy.judge, shifted_at, now)
     evidence = app.measurements.evidence(service.bindings, sides.candidate, settled)
@@ -25,7 +27,8 @@ def run(request: StageRequest, app: App) -> Judgement:
         policy.judge,
         step,
         bake_left=bake_left(policy.judge, step, shifted_at, settled),
-        evidence=evidence,
+        evidence=evidence
+        and evidence.compared(earlier_primary(marks), policy.judge.min_requests),
         healthy=least(healthy_now(service, app))[sides.candidate],
         needed=tasks_for(step.weight_percent, sides.base_tasks),
         findings=app.journal.findings(rollout),

@@ -7,8 +7,8 @@ from typing import Any
 
 from slipway.domain.pushes import read_push
 from slipway.domain.release import Cause
-from slipway.errors import FinalError, NotFound, NotMeant
-from slipway.reaction import reaction, reject
+from slipway.errors import NotFound, NotMeant, SlipwayError
+from slipway.reaction import UNUSABLE, reaction, reject
 from slipway.stage import PAYLOAD_VERSION
 from slipway.telemetry import logger
 from slipway.wiring import App
@@ -22,13 +22,18 @@ def run(event: dict[str, Any], app: App) -> None:
         raise NotMeant(f"no service runs images of {push.repository}")
     image = app.registry.image(push.repository, push.tag)
     if image is None:
-        raise NotFound(f"{push.repository}:{push.tag} is gone; push it again")
+        raise NotFound(f"{push.repository}:{push.tag} is gone; push an image")
     cause = Cause(image.repository, image.tag, image.digest, image.pushed_at)
+    problem = None
     for name in names:
         try:
             _start(name, cause, app)
-        except FinalError as error:
+        except UNUSABLE as error:
             reject(error, service_name=name)
+        except SlipwayError as error:
+            problem = error
+    if problem is not None:
+        raise problem
 
 
 def _start(name: str, cause: Cause, app: App) -> None:
@@ -41,12 +46,7 @@ def _start(name: str, cause: Cause, app: App) -> None:
             "payload_version": PAYLOAD_VERSION,
             "service": name,
             "rollout_id": rollout_id,
-            "cause": {
-                "repository": cause.repository,
-                "tag": cause.tag,
-                "digest": cause.digest,
-                "pushed_at": cause.pushed_at.isoformat(),
-            },
+            "cause": cause.as_json(),
         },
     )
     facts = {"service_name": name, "rollout_id": rollout_id}

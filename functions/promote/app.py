@@ -25,7 +25,7 @@ def run(request: StageRequest, app: App) -> Promoted:
     """Check that the candidate carries everything and would heal; then write."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
     service, slot = rollout.service, rollout.known_sides.candidate
-    view = app.ecs.observe(service.slots[slot])[service.slots[slot]]
+    view = app.ecs.the(service.slots[slot])
     if view.launch is not Launch.COMPLETED or view.desired == 0:
         raise Refused(
             f"{view.ecs_service} would not heal: its launch is {view.launch} "

@@ -26,7 +26,7 @@ def run(request: StageRequest, app: App) -> Registered:
         return Registered(known, f"release {release.id} was registered before")
     app.journal.hold(rollout, request.held_fence, clock.now())
     settings = app.settings
-    family = f"{settings.environment}-{request.service}"
+    family = f"{settings.environment}_{request.service}"
     revision = app.ecs.find_revision(family, release.id)
     if revision is None:
         tags = {

@@ -25,9 +25,9 @@ def run(request: StageRequest, app: App) -> CapacitySet:
     base = base_now(service, sides, slots_now(service, app))
     tasks = tasks_for(weight, base)
     app.journal.hold(rollout, request.held_fence, clock.now())
-    app.ecs.scale(service.slots[sides.candidate], tasks)
+    scaled = app.ecs.scale(service.slots[sides.candidate], tasks)
     reason = f"{weight} % of {base} tasks, rounded up: {tasks}"
-    note(app, rollout, f"capacity-{request.step}", reason)
+    note(app, rollout, f"capacity-{request.step}", reason, again=scaled)
     return CapacitySet(tasks, reason)
 
 

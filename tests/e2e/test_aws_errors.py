@@ -70,6 +70,23 @@ async def test_a_call_that_is_denied_ends_the_rollout_at_the_old_release() -> No
         assert flow.totals.failed == 0
 
 
+async def test_a_push_whose_start_is_denied_for_now_is_not_lost() -> None:
+    """A deployment's rights take a while to be known everywhere."""
+    async with road(SHORT) as world:
+        denied = 0
+
+        def deny(_: str, operation: str, __: Any, ___: str | None) -> None:
+            nonlocal denied
+            if operation == "StartExecution" and not denied:
+                denied += 1
+                raise AwsError("AccessDeniedException", "not authorized", 400)
+
+        world.cloud.router.before(deny)
+        entry = await world.ended(world.push())
+        assert (denied, entry.outcome) == (1, Outcome.PROMOTED)
+        assert world.rejections() == []
+
+
 def _fail_first(world: Road) -> Counter[tuple[str, str]]:
     """Throttle the first calls of each kind; return how many were."""
     refused: Counter[tuple[str, str]] = Counter()

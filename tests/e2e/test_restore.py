@@ -1,6 +1,7 @@
 """Restoring: capacity, health, weight, removal; and what is done where that fails."""
 
 from datetime import datetime
+from typing import Any
 
 from localcloud.api import Call
 from localcloud.delays import Delays
@@ -111,18 +112,59 @@ async def test_where_the_candidate_is_gone_the_old_slot_takes_all_it_can() -> No
         assert len(world.pages()) == 1
 
 
-async def test_a_failure_after_promotion_keeps_the_promoted_release() -> None:
-    """Invariant 2 (flagger#1898: the healthy canary was deleted; flagger#1932)."""
-    async with road(ATTENTIVE) as world:
+async def test_weight_that_a_person_gives_back_after_promotion_stays() -> None:
+    """Invariant 9 (flagger#1898, #1932: what came after a promotion went wrong)."""
+    async with road(ATTENTIVE, at_rest=False) as world:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "promoted")
         _share_out(world, {Slot.A: 20, Slot.B: 80})
         entry = await world.ended(digest)
-        assert entry.outcome is Outcome.PROMOTED
-        assert "restore-give-traffic" in world.marks(digest)
-        assert world.weights() == {Slot.A: 0, Slot.B: 100}
-        assert world.desired() == {Slot.A: 0, Slot.B: 4}
+        assert entry.outcome is Outcome.FAILED
+        assert entry.reason == "slot a still carries 20 % in some rule"
+        assert len(world.pages()) == 1
+        assert world.weights() == {Slot.A: 20, Slot.B: 80}
+        assert world.desired() == {Slot.A: 4, Slot.B: 4}
+        assert flow.totals.failed == 0
+
+
+async def test_a_candidate_whose_ecs_service_is_gone_gives_its_traffic_back() -> None:
+    """Invariant 8: restoring needs nothing of the candidate."""
+    async with road(ATTENTIVE, at_rest=False) as world:
+        await world.first_release()
+        digest = world.push("v2")
+        await world.reached(digest, "shifted-1")
+        name = world.service.slots[Slot.B]
+        shapes = client("ecs").describe_services(
+            cluster=world.system.cluster, services=[world.service.slots[Slot.A]]
+        )
+
+        def without_candidate(_: dict[str, Any]) -> dict[str, Any]:
+            return {"services": shapes["services"], "failures": [{"reason": name}]}
+
+        world.cloud.router.serve("ecs", {"DescribeServices": without_candidate})
+        for task in world.tasks(Slot.B):
+            world.runtime.crash(task.arn)
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+
+
+async def test_traffic_that_no_known_release_serves_is_left_alone() -> None:
+    """Invariants 2 and 9: an empty journal is no reason to close a rule."""
+    async with road(ATTENTIVE, at_rest=False) as world:
+        flow = await world.first_release()
+        client("dynamodb").delete_item(
+            TableName=world.cloud.stack.outputs["JournalTableName"],
+            Key={"pk": {"S": "SERVICE#orders"}, "sk": {"S": "STATE"}},
+        )
+        before = world.writes()
+        entry = await world.ended(world.push("v2"))
+        assert entry.outcome is Outcome.FAILED
+        assert "knows no primary" in (entry.reason or "")
+        assert world.writes() == before
+        assert world.journal.lease("orders") is None
+        assert len(world.pages()) == 1
         assert flow.totals.failed == 0
 
 

@@ -186,6 +186,29 @@ async def test_authentication_before_the_forward_stays() -> None:
 
 
 @virtual
+async def test_the_secret_of_an_oidc_login_is_kept_though_it_is_never_read() -> None:
+    async with a_world() as world:
+        login = {
+            "Type": "authenticate-oidc",
+            "Order": 1,
+            "AuthenticateOidcConfig": {
+                "Issuer": "https://login.example.com",
+                "AuthorizationEndpoint": "https://login.example.com/authorize",
+                "TokenEndpoint": "https://login.example.com/token",
+                "UserInfoEndpoint": "https://login.example.com/user",
+                "ClientId": "client",
+                "ClientSecret": "secret",
+            },
+        }
+        world.write_rule([login, {**forward(world, 1, 1), "Order": 2}])
+        world.load_balancing.route(world.binding, {A: 100, B: 0})
+        calls = world.cloud.router.calls
+        written = next(c for c in reversed(calls) if c.operation == "ModifyRule")
+        config = written.params["Actions"][0]["AuthenticateOidcConfig"]
+        assert config["UseExistingClientSecret"] is True
+
+
+@virtual
 async def test_every_rule_and_default_that_names_a_group_is_written() -> None:
     async with a_world() as world:
         other = another_rule(world, forward(world, 1, 1))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.domain.gates import Gate, Watermark, gate, too_old
+from slipway.domain.gates import Gate, Watermark, gate, settled, too_old
 from slipway.domain.release import Cause, Image, Release
 from slipway.domain.rollout import Outcome, ServiceState
 from slipway.domain.service import Service
@@ -15,6 +15,7 @@ from tests.builders import (
     START,
     a_cause,
     a_release,
+    a_rollout,
     a_service,
     a_state,
     after,
@@ -73,9 +74,28 @@ def test_a_tag_that_moved_on_supersedes_the_cause() -> None:
     assert OTHER_DIGEST in decision.reason
 
 
-def test_a_release_that_serves_already_is_promoted_without_a_rollout() -> None:
-    decision = decide(state=a_state(release_id=a_release().id))
-    assert decision.outcome is Outcome.PROMOTED
+def test_a_release_that_serves_already_is_promoted_once_the_lease_is_held() -> None:
+    serves = a_state(release_id=a_release().id)
+    assert decide(state=serves).outcome is None
+    assert settled(a_rollout(), serves, is_open=True).outcome is Outcome.PROMOTED
+
+
+def test_another_release_that_serves_is_rolled_over() -> None:
+    serves = a_state(release_id="0123456789ab")
+    assert settled(a_rollout(), serves, is_open=True).outcome is None
+
+
+def test_a_service_without_a_known_primary_must_have_a_closed_rule() -> None:
+    assert settled(a_rollout(), None, is_open=False).outcome is None
+    decision = settled(a_rollout(), None, is_open=True)
+    assert decision.outcome is Outcome.FAILED
+    assert "knows no primary" in decision.reason
+
+
+def test_a_cause_of_another_repository_is_rejected() -> None:
+    decision = decide(cause=a_cause(repository="test/elsewhere"))
+    assert decision.outcome is Outcome.REJECTED
+    assert "not of test/elsewhere" in decision.reason
 
 
 def test_another_release_that_serves_is_no_obstacle() -> None:

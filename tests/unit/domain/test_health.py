@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slipway.domain.diagnosis import Finding
-from slipway.domain.health import Health, HealthLook, Launch, SlotView, look
+from slipway.domain.health import STALE, Health, HealthLook, Launch, SlotView, look
 
 from tests.builders import REVISION, START, a_finding, a_slot_view, after
 
@@ -68,9 +68,14 @@ def test_a_launch_that_ecs_gave_up_has_failed_with_its_reason() -> None:
 
 
 def test_a_slot_that_somebody_else_gave_another_revision_has_failed() -> None:
-    answer = looked(a_slot_view(task_definition_arn=f"{REVISION}7"))
+    answer = looked(a_slot_view(task_definition_arn=f"{REVISION}7"), now=START + STALE)
     assert answer.verdict is Health.FAILED
     assert "somebody else changed it" in answer.reason
+
+
+def test_an_answer_from_before_the_launch_is_no_verdict() -> None:
+    answer = looked(a_slot_view(task_definition_arn=f"{REVISION}7"))
+    assert answer.verdict is Health.STARTING
 
 
 @pytest.mark.parametrize(

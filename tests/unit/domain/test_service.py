@@ -1,9 +1,11 @@
 """Services: what a record may say."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from slipway.domain.service import Slot, Step
+from slipway.domain.lease import TERM
+from slipway.domain.service import LONGEST_WAIT_SECONDS, Slot, Step
 
 from tests.builders import a_judge_policy, a_policy, a_service
 
@@ -70,14 +72,22 @@ def test_steps_that_do_not_rise_from_1_to_100_are_refused(
 
 
 def test_a_delay_before_retirement_that_weights_outlive_is_refused() -> None:
-    with pytest.raises(ValueError, match="retire_delay_seconds must be 30 or more"):
-        a_policy(retire_delay_seconds=29)
+    for seconds in (29, LONGEST_WAIT_SECONDS + 1):
+        with pytest.raises(ValueError, match="retire_delay_seconds must be 30 to 840"):
+            a_policy(retire_delay_seconds=seconds)
+    assert timedelta(seconds=LONGEST_WAIT_SECONDS) < TERM
     assert a_policy(retire_delay_seconds=30).retire_delay_seconds == 30
 
 
+def test_a_step_without_a_bake_is_refused_for_silence_would_pass() -> None:
+    with pytest.raises(ValueError, match="bake_seconds must be 1 or more"):
+        a_policy(steps=(Step(100, 0),))
+
+
 def test_looking_without_a_pause_is_refused() -> None:
-    with pytest.raises(ValueError, match="look_seconds must be 1 or more"):
-        a_policy(look_seconds=0)
+    for seconds in (0, 301):
+        with pytest.raises(ValueError, match="look_seconds must be 1 to 300"):
+            a_policy(look_seconds=seconds)
     assert a_policy(look_seconds=1).look_seconds == 1
 
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
-from slipway.errors import FinalError, InvalidRecord, NotMeant
+from slipway.errors import FinalError, InvalidRecord, NotFound, NotMeant
 from slipway.telemetry import logger, metrics
 from slipway.wiring import App, app
 
@@ -29,20 +29,24 @@ IGNORED = "EventIgnored"
 """Counts events in order that speak of nothing that Slipway runs."""
 
 
+UNUSABLE = (InvalidRecord, NotFound, NotMeant)
+"""What is wrong with an event or with what it names, and stays so."""
+
+
 def reaction(
     run: Callable[[dict[str, Any], App], None],
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
     """Make a Lambda handler of a reaction's `run`.
 
-    A final error ends its event: logged, counted and gone. Any other error sends the
-    event back to its queue, and in the end to the dead letters.
+    An event that cannot be used ends: logged, counted and gone. Any other error, also a
+    denied call, sends it back to its queue, and in the end to the dead letters.
     """
     processor = BatchProcessor(event_type=EventType.SQS)
 
     def take(record: SQSRecord) -> None:
         try:
             run(_event(record), app())
-        except FinalError as error:
+        except UNUSABLE as error:
             reject(error)
 
     @metrics.log_metrics

@@ -1,7 +1,8 @@
 """What all stages of a rollout share: their request, their parsing, their logging."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,17 @@ def _read(event: dict[str, Any]) -> StageRequest:
             f"Slipway, which reads {sorted(READABLE_PAYLOADS)}; start a new rollout"
         )
     try:
-        return _REQUEST.validate_python(event)
+        request = _REQUEST.validate_python(event)
     except ValidationError as error:
         raise InvalidRecord(f"not a stage's request: {error}") from error
+    return replace(request, reason=plain(request.reason))
+
+
+def plain(cause: str) -> str:
+    """Return the message in a function's error as workflows pass it on, or it all."""
+    try:
+        error = json.loads(cause)
+    except ValueError:
+        return cause
+    message = error.get("errorMessage") if isinstance(error, dict) else None
+    return message if isinstance(message, str) else cause

@@ -9,6 +9,7 @@ from slipway.domain.restore import Situation
 from slipway.domain.rollout import Sides
 from slipway.domain.service import Service, Slot
 from slipway.domain.traffic import Weights, least_weights
+from slipway.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,8 +54,11 @@ def sides_now(service: Service, app: App) -> Sides:
 
 
 def slots_now(service: Service, app: App) -> dict[Slot, SlotView]:
-    """Read both slots in one call."""
+    """Read both slots in one call; raise NotFound where one is gone."""
     views = app.ecs.observe(*service.slots.values())
+    for name in service.slots.values():
+        if name not in views:
+            raise NotFound(f"ECS service {name} is gone; create it again")
     return {slot: views[name] for slot, name in service.slots.items()}
 
 
@@ -71,9 +75,13 @@ def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> 
 
 
 def situation(service: Service, app: App) -> Situation:
-    """Look at both slots and all rules."""
+    """Look at both slots and all rules; a slot that is gone has no tasks."""
+    views = app.ecs.observe(*service.slots.values())
     return Situation(
-        desired={slot: view.desired for slot, view in slots_now(service, app).items()},
+        desired={
+            slot: views[name].desired if name in views else 0
+            for slot, name in service.slots.items()
+        },
         healthy=least(healthy_now(service, app)),
         weights=least_weights(weights_now(service, app)),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from slipway.domain.release import Cause, Image, Release
-from slipway.domain.rollout import Outcome, ServiceState
+from slipway.domain.rollout import Outcome, Rollout, ServiceState
 from slipway.domain.service import Service
 
 
@@ -37,6 +37,12 @@ def gate(
 
     `image` is what the registry holds now under the cause's tag, None where nothing.
     """
+    if cause.repository != service.repository:
+        return Gate(
+            Outcome.REJECTED,
+            f"{service.name} runs images of {service.repository}, "
+            f"not of {cause.repository}",
+        )
     if not service.hears(cause.tag):
         return Gate(
             Outcome.REJECTED,
@@ -52,14 +58,10 @@ def gate(
             Outcome.SUPERSEDED,
             f"{cause.repository}:{cause.tag} is {image.digest} by now",
         )
-    if state is not None and state.release_id == release.id:
-        return Gate(
-            Outcome.PROMOTED,
-            f"release {release.id} is {service.name}'s primary already",
-        )
     stale = too_old(service.name, cause, watermark)
     if stale.outcome is not None:
-        return stale
+        serves = state is not None and state.release_id == release.id
+        return _serves(service, release) if serves else stale
     return Gate(None, f"release {release.id} may roll out")
 
 
@@ -73,4 +75,28 @@ def too_old(service: str, cause: Cause, watermark: Watermark | None) -> Gate:
         Outcome.SUPERSEDED,
         f"{cause.repository}:{cause.tag} of {cause.pushed_at.isoformat()} is not newer "
         f"than what rollout {watermark.rollout_id} brought",
+    )
+
+
+def settled(rollout: Rollout, state: ServiceState | None, *, is_open: bool) -> Gate:
+    """Decide, once the lease is held, whether there is anything to roll out.
+
+    `is_open` says whether the service's own rules forward. Where they do and no release
+    is known to serve, somebody else's does: nothing may be taken from it.
+    """
+    service, release = rollout.service, rollout.release
+    if state is None and is_open:
+        return Gate(
+            Outcome.FAILED,
+            f"{service.name} has traffic and the journal knows no primary of it: "
+            "restore the journal, or close the rule with a fixed response",
+        )
+    if state is not None and state.release_id == release.id:
+        return _serves(service, release)
+    return Gate(None, f"the lease is held; release {release.id} may roll out")
+
+
+def _serves(service: Service, release: Release) -> Gate:
+    return Gate(
+        Outcome.PROMOTED, f"release {release.id} is {service.name}'s primary already"
     )

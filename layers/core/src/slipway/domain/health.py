@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from slipway.domain.diagnosis import Finding, summary
 
+STALE = timedelta(seconds=60)
+"""How long after a write ECS's answers may be from before it. AWS gives no figure:
+describe calls are eventually consistent, in practice by seconds."""
+
 
 class Health(StrEnum):
     """What a look at a launching candidate says."""
@@ -60,11 +64,12 @@ def look(
 
     A group without targets has no verdict, so it counts as none healthy.
     """
+    waited = now - since
     if slot.task_definition_arn != revision:
         return HealthLook(
-            Health.FAILED,
+            Health.STARTING if waited < STALE else Health.FAILED,
             f"{slot.ecs_service} runs {slot.task_definition_arn}, not {revision}: "
-            "somebody else changed it",
+            "ECS does not show it yet, or somebody else changed it",
         )
     if len(findings) > max_task_failures:
         return HealthLook(Health.FAILED, summary(findings))
@@ -81,7 +86,6 @@ def look(
         return HealthLook(
             Health.HEALTHY, f"{healthy} healthy of {needed} needed, launch completed"
         )
-    waited = now - since
     if waited > timedelta(seconds=timeout_seconds):
         return HealthLook(
             Health.FAILED,

@@ -71,6 +71,12 @@ class Evidence:
     candidate: Traffic
     primary: Traffic
 
+    def compared(self, earlier: Traffic | None, min_requests: int) -> "Evidence":
+        """Compare with an earlier step's primary where this one's has too little."""
+        if earlier is None or self.primary.requests >= min_requests:
+            return self
+        return Evidence(self.candidate, earlier)
+
     @property
     def facts(self) -> dict[str, float]:
         """The counts, for a receipt."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from slipway.domain.judge import Traffic
 from slipway.domain.rollout import Mark, Rollout
 
 LAUNCHED = "launched"
@@ -50,3 +51,12 @@ def receipt(rollout: Rollout, marks: Sequence[Mark]) -> Receipt:
         restored_seconds=since_push(RESTORED),
         marks=tuple(marks),
     )
+
+
+def earlier_primary(marks: Sequence[Mark]) -> Traffic | None:
+    """Return what the primary answered in the last step that was judged with it."""
+    for mark in reversed(marks):
+        if requests := mark.facts.get("primary_requests", 0.0):
+            failures = mark.facts.get("primary_failures", 0.0)
+            return Traffic(requests, requests - failures)
+    return None

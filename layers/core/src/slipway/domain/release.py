@@ -34,6 +34,11 @@ class Cause:
     digest: str
     pushed_at: datetime
 
+    def as_json(self) -> dict[str, str]:
+        """Return the cause as workflows carry it."""
+        facts = {"repository": self.repository, "tag": self.tag, "digest": self.digest}
+        return facts | {"pushed_at": self.pushed_at.isoformat()}
+
     def rollout_id(self, service: str) -> str:
         """Return the id that every report of this cause yields for `service`.
 

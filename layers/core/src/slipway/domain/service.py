@@ -9,6 +9,12 @@ WEIGHTS_SETTLE_SECONDS = 30
 """How long after a write some load balancer node may still act on the old weights. AWS
 gives no figure; changes were seen to take seconds, so this errs on the long side."""
 
+LONGEST_WAIT_SECONDS = 840
+"""The longest a rollout may wait without a look: a lease's term less a minute."""
+
+LONGEST_LOOK_SECONDS = 300
+"""500 looks must end before their workflow does, after two days."""
+
 ALL_TRAFFIC = 100
 """Weights are percentages."""
 
@@ -115,13 +121,20 @@ class RolloutPolicy:
             1 <= s <= ALL_TRAFFIC for s in shares
         ):
             raise ValueError(f"steps must rise from 1 to 100 %, not {shares}")
-        if self.retire_delay_seconds < WEIGHTS_SETTLE_SECONDS:
+        if any(step.bake_seconds < 1 for step in self.steps):
+            raise ValueError("each step's bake_seconds must be 1 or more")
+        least, most = WEIGHTS_SETTLE_SECONDS, LONGEST_WAIT_SECONDS
+        if not least <= self.retire_delay_seconds <= most:
             raise ValueError(
-                f"retire_delay_seconds must be {WEIGHTS_SETTLE_SECONDS} or more, "
-                f"not {self.retire_delay_seconds}: weights take time to spread"
+                f"retire_delay_seconds must be {least} to {most}, "
+                f"not {self.retire_delay_seconds}: weights take time to spread, "
+                "and the lease runs out"
             )
-        if self.look_seconds < 1:
-            raise ValueError(f"look_seconds must be 1 or more, not {self.look_seconds}")
+        if not 1 <= self.look_seconds <= LONGEST_LOOK_SECONDS:
+            raise ValueError(
+                f"look_seconds must be 1 to {LONGEST_LOOK_SECONDS}, "
+                f"not {self.look_seconds}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

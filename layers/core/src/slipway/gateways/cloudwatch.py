@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from slipway.domain.judge import Evidence, Traffic, Window
 from slipway.domain.service import Binding, Slot
-from slipway.errors import RetryableError
+from slipway.errors import SlipwayError
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
@@ -41,19 +41,22 @@ class Measurements:
         """
         if window.empty:
             return Evidence(Traffic(0, 0), Traffic(0, 0))
-        keys = list(product(range(len(bindings)), Slot, (REQUESTS, *SUCCESSES)))
+        # Two listeners of one load balancer may share the groups: that is one metric.
+        sources = dict.fromkeys(
+            (slot, group, load_balancer_of(binding.listener_arn))
+            for binding in bindings
+            for slot, group in binding.target_group_arns.items()
+        )
+        keys = list(product(sources, (REQUESTS, *SUCCESSES)))
         sums = self._sums(
-            [
-                _query(number, bindings[binding], slot, metric)
-                for number, (binding, slot, metric) in enumerate(keys)
-            ],
+            [_query(n, source, metric) for n, (source, metric) in enumerate(keys)],
             window,
         )
         if sums is None:
             return None
         requests = dict.fromkeys(Slot, 0.0)
         successful = dict.fromkeys(Slot, 0.0)
-        for number, (_, slot, metric) in enumerate(keys):
+        for number, ((slot, _, _), metric) in enumerate(keys):
             side = requests if metric == REQUESTS else successful
             side[slot] += sums.get(f"m{number}", 0.0)
         traffic = {slot: Traffic(requests[slot], successful[slot]) for slot in Slot}
@@ -76,17 +79,16 @@ class Measurements:
                         name = result["Id"]
                         status[name] = result["StatusCode"]
                         sums[name] = sums.get(name, 0.0) + sum(result["Values"])
-        except RetryableError:
+        except SlipwayError:
             return None
         complete = all(status.get(query["Id"]) == "Complete" for query in queries)
         return sums if complete else None
 
 
 def _query(
-    number: int, binding: Binding, slot: Slot, metric: str
+    number: int, source: tuple[Slot, str, str], metric: str
 ) -> MetricDataQueryTypeDef:
-    group = binding.target_group_arns[slot].rsplit(":", 1)[-1]
-    listener = binding.listener_arn.rsplit(":", 1)[-1]
+    _, group_arn, load_balancer = source
     return {
         "Id": f"m{number}",
         "MetricStat": {
@@ -94,8 +96,8 @@ def _query(
                 "Namespace": "AWS/ApplicationELB",
                 "MetricName": metric,
                 "Dimensions": [
-                    {"Name": "TargetGroup", "Value": group},
-                    {"Name": "LoadBalancer", "Value": load_balancer_of(listener)},
+                    {"Name": "TargetGroup", "Value": group_arn.rsplit(":", 1)[-1]},
+                    {"Name": "LoadBalancer", "Value": load_balancer},
                 ],
             },
             "Period": PERIOD_SECONDS,
@@ -105,6 +107,6 @@ def _query(
     }
 
 
-def load_balancer_of(listener: str) -> str:
-    """Return app/NAME/ID from listener/app/NAME/ID/LISTENER."""
-    return listener.split("/", 1)[1].rsplit("/", 1)[0]
+def load_balancer_of(listener_arn: str) -> str:
+    """Return app/NAME/ID from an ARN that ends in listener/app/NAME/ID/LISTENER."""
+    return listener_arn.split("/", 1)[1].rsplit("/", 1)[0]

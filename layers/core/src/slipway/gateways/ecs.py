@@ -27,23 +27,26 @@ class Ecs:
         self._cluster = cluster
 
     def observe(self, *ecs_services: str) -> dict[str, SlotView]:
-        """Return up to 10 services by name; raise NotFound for one that is gone."""
+        """Return up to 10 services by name, without those that are gone."""
         with translated(f"DescribeServices {', '.join(ecs_services)}"):
             answer = self._client.describe_services(
                 cluster=self._cluster, services=list(ecs_services)
             )
-        views = {
+        return {
             service["serviceName"]: _view(service)
             for service in answer["services"]
             if service["status"] == "ACTIVE"
         }
-        missing = set(ecs_services) - set(views)
-        if missing:
+
+    def the(self, ecs_service: str) -> SlotView:
+        """Return one service; raise NotFound where it is gone."""
+        view = self.observe(ecs_service).get(ecs_service)
+        if view is None:
             raise NotFound(
-                f"cluster {self._cluster} has no active service "
-                f"{', '.join(sorted(missing))}; create it, or correct the record"
+                f"cluster {self._cluster} has no active service {ecs_service}; "
+                "create it, or correct the record"
             )
-        return views
+        return view
 
     def find_revision(self, family: str, release_id: str) -> str | None:
         """Return the family's newest revision if it is `release_id`'s."""
@@ -79,7 +82,7 @@ class Ecs:
         breaker at 0 tasks guards nothing. A revision whose deployment failed once would
         not be tried again by itself, so that, and only that, is forced.
         """
-        view = self.observe(ecs_service)[ecs_service]
+        view = self.the(ecs_service)
         same = view.task_definition_arn == revision
         failed = same and view.launch is Launch.FAILED
         if same and not failed and view.desired == count:
@@ -103,7 +106,7 @@ class Ecs:
 
     def scale(self, ecs_service: str, count: int) -> bool:
         """Set the desired count; return whether a write was needed."""
-        if self.observe(ecs_service)[ecs_service].desired == count:
+        if self.the(ecs_service).desired == count:
             return False
         with translated(f"UpdateService {ecs_service}"):
             self._client.update_service(
@@ -113,7 +116,8 @@ class Ecs:
 
 
 def _view(service: ServiceTypeDef) -> SlotView:
-    deployment = next(d for d in service["deployments"] if d["status"] == "PRIMARY")
+    primary = (d for d in service["deployments"] if d["status"] == "PRIMARY")
+    deployment = next(primary, None) or {}
     return SlotView(
         ecs_service=service["serviceName"],
         task_definition_arn=service["taskDefinition"],

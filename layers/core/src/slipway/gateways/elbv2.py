@@ -112,7 +112,9 @@ class LoadBalancing:
         return rules
 
     def _write(self, binding: Binding, rule: _Rule, weights: Weights | None) -> None:
-        kept = [action for action in rule.actions if action["Type"] not in ROUTING]
+        kept = [
+            _kept(action) for action in rule.actions if action["Type"] not in ROUTING
+        ]
         last = CLOSED if weights is None else _forward(binding, weights)
         actions: list[Any] = [*kept, {**last, "Order": len(kept) + 1}]
         if rule.is_default:
@@ -164,6 +166,14 @@ def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
         slot: _percent(weight.get(arn, 0), total)
         for slot, arn in binding.target_group_arns.items()
     }
+
+
+def _kept(action: dict[str, Any]) -> dict[str, Any]:
+    """Return an action to be written again; OIDC secrets are never read, so kept."""
+    if action["Type"] != "authenticate-oidc":
+        return action
+    config = {**action["AuthenticateOidcConfig"], "UseExistingClientSecret": True}
+    return {**action, "AuthenticateOidcConfig": config}
 
 
 def _percent(weight: int, total: int) -> int:

@@ -80,7 +80,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A newer cause of the same tag rolled out in the meantime."""
+    """A newer cause rolled out in the meantime."""
 
     watermark: Watermark
 
@@ -334,7 +334,8 @@ class Journal:
         """Close a rollout and give its lease back, in one; return the stored outcome.
 
         What was closed stays as it was closed first; a lease that it took again since
-        is given back. A lease that another rollout took meanwhile stays with it.
+        is given back, and without a fence whatever lease it has. A lease that another
+        rollout took meanwhile stays with it.
         """
         name, what = rollout.service.name, f"close rollout {rollout.id}"
         close = update(
@@ -345,23 +346,21 @@ class Journal:
             reason=reason,
             receipt=_text(_RECEIPT, receipt),
         )
+        fenced: dict[str, int] = {} if fence is None else {"fence": fence}
         give_back = update(
             f"SERVICE#{name}",
             "LEASE",
             "SET rollout_id = :nobody",
-            condition=OURS,
+            condition="rollout_id = :me" if fence is None else OURS,
             me=rollout.id,
-            fence=fence or 0,
             nobody=NOBODY,
+            **fenced,
         )
-        if fence is None:
+        closed, lost = self._table.write_all(what, close, give_back)
+        if lost and not closed:
             closed = not self._table.write(what, close)
-        else:
-            closed, lost = self._table.write_all(what, close, give_back)
-            if lost and not closed:
-                closed = not self._table.write(what, close)
-            elif closed and not lost:
-                self._table.write(what, give_back)
+        elif closed and not lost:
+            self._table.write(what, give_back)
         if not closed:
             return outcome
         stored = self.outcome(rollout)
