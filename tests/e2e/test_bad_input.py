@@ -97,7 +97,7 @@ async def test_an_image_that_vanishes_once_its_rollout_has_begun_is_rejected() -
         vanishing.append(digest)
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.REJECTED
-        assert "v2; push it again" in (entry.reason or "")
+        assert "v2; push a new one" in (entry.reason or "")
         assert world.highest[Slot.B] == 0
         good = await world.ended(world.push("v3"))
         assert good.outcome is Outcome.PROMOTED

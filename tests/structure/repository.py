@@ -40,8 +40,16 @@ def functions() -> dict[str, Resource]:
 
 
 def statements(resource: Resource) -> Iterator[Mapping[str, Any]]:
-    """Give each statement of the policies inside a function or state machine."""
-    for policy in resource["Properties"]["Policies"]:
+    """Give each statement of a function's role, or inside a state machine."""
+    properties = resource["Properties"]
+    if "Role" in properties:
+        logical_id = properties["Role"]["Fn::GetAtt"][0]
+        role = resources("AWS::IAM::Role")[logical_id]["Properties"]
+        assert "ManagedPolicyArns" not in role, f"{logical_id} is not exact"
+        for inline in role["Policies"]:
+            yield from inline["PolicyDocument"]["Statement"]
+        return
+    for policy in properties["Policies"]:
         assert isinstance(policy, dict), f"{policy} is not a policy of its own"
         yield from policy["Statement"]
 

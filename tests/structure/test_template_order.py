@@ -220,6 +220,14 @@ def test_nothing_names_a_managed_policy() -> None:
     assert "ManagedPolic" not in TEMPLATE.read_text()
 
 
+@pytest.mark.parametrize("name", functions())
+def test_a_function_has_a_role_written_out_for_sam_adds_policies_to_its_own(
+    name: str,
+) -> None:
+    assert "Role" in functions()[name]["Properties"]
+    assert "Policies" not in functions()[name]["Properties"]
+
+
 def test_each_resource_of_everything_says_why() -> None:
     lines = TEMPLATE.read_text().splitlines()
     stars = [line for line in lines if re.search(r"""Resource:\s*['"]?\*""", line)]

@@ -51,7 +51,7 @@ def gate(
     if image is None:
         return Gate(
             Outcome.REJECTED,
-            f"no image is left under {cause.repository}:{cause.tag}; push it again",
+            f"no image is left under {cause.repository}:{cause.tag}; push a new one",
         )
     if image.digest != cause.digest:
         return Gate(
