@@ -9,7 +9,7 @@ from slipway.domain.service import ALL_TRAFFIC
 from slipway.domain.traffic import least_weights
 from slipway.errors import Refused
 from slipway.stage import StageRequest, note, stage
-from slipway.surroundings import weights_now
+from slipway.surroundings import slots_now, weights_now
 from slipway.wiring import App
 
 
@@ -25,7 +25,7 @@ def run(request: StageRequest, app: App) -> Promoted:
     """Check that the candidate carries everything and would heal; then write."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
     service, slot = rollout.service, rollout.known_sides.candidate
-    view = app.ecs.the(service.slots[slot])
+    view = slots_now(service, app)[slot]
     if view.launch is not Launch.COMPLETED or view.desired == 0:
         raise Refused(
             f"{view.ecs_service} would not heal: its launch is {view.launch} "

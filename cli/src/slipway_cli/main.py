@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoRegionError
 from rich.console import Console
 from slipway import clock
 from slipway.errors import (
@@ -103,6 +103,10 @@ def _failures_explained() -> Iterator[None]:
     """End the command with a sentence, and a code for each kind of failure."""
     try:
         yield
+    except NoRegionError as error:
+        hint = "slipway: no region is set; give --region, or set AWS_REGION"
+        typer.secho(hint, fg="red", err=True)
+        raise typer.Exit(_code(error)) from error
     except (SlipwayError, BotoCoreError) as error:
         typer.secho(f"slipway: {error}", fg="red", err=True)
         raise typer.Exit(_code(error)) from error

@@ -129,7 +129,7 @@ def _slots(
     running: Rollout | None,
     sources: Sources,
 ) -> tuple[SlotStatus, ...]:
-    views = sources.ecs.observe(*service.slots.values())
+    views = sources.ecs.require(*service.slots.values())
     rules = [
         shares
         for binding in service.bindings

@@ -58,7 +58,7 @@ async def test_both_slots_are_seen_in_one_call() -> None:
 async def test_a_service_that_is_not_there_is_named() -> None:
     async with a_world() as world:
         with pytest.raises(NotFound, match="no active service orders-c; create it"):
-            world.ecs.the("orders-c")
+            world.ecs.require("orders-c")
         assert set(world.ecs.observe("orders-a", "orders-c")) == {"orders-a"}
 
 
@@ -71,7 +71,7 @@ async def test_a_service_that_is_being_deleted_is_as_good_as_gone(status: str) -
             "ecs", {"DescribeServices": lambda _: {"services": [shape]}}
         )
         with pytest.raises(NotFound, match="no active service orders-a"):
-            world.ecs.the("orders-a")
+            world.ecs.require("orders-a")
 
 
 @virtual

@@ -31,7 +31,8 @@ def decide(rollout: Rollout, app: App) -> NextMove:
         situation(service, app),
         primary=primary,
         candidate=primary.other if primary else rollout.known_sides.candidate,
-        is_open=any(map(app.load_balancing.is_open, service.bindings)),
+        is_open=primary is None
+        and any(map(app.load_balancing.is_open, service.bindings)),
         base=rollout.known_sides.base_tasks,
         since_begin=now - at[RESTORE_BEGAN],
         since_shift=now - max(shifts) if shifts else None,

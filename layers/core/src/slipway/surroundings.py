@@ -9,7 +9,6 @@ from slipway.domain.restore import Situation
 from slipway.domain.rollout import Sides
 from slipway.domain.service import Service, Slot
 from slipway.domain.traffic import Weights, least_weights
-from slipway.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,10 +54,7 @@ def sides_now(service: Service, app: App) -> Sides:
 
 def slots_now(service: Service, app: App) -> dict[Slot, SlotView]:
     """Read both slots in one call; raise NotFound where one is gone."""
-    views = app.ecs.observe(*service.slots.values())
-    for name in service.slots.values():
-        if name not in views:
-            raise NotFound(f"ECS service {name} is gone; create it again")
+    views = app.ecs.require(*service.slots.values())
     return {slot: views[name] for slot, name in service.slots.items()}
 
 

@@ -38,15 +38,16 @@ class Ecs:
             if service["status"] == "ACTIVE"
         }
 
-    def the(self, ecs_service: str) -> SlotView:
-        """Return one service; raise NotFound where it is gone."""
-        view = self.observe(ecs_service).get(ecs_service)
-        if view is None:
+    def require(self, *ecs_services: str) -> dict[str, SlotView]:
+        """Return up to 10 services by name; raise NotFound where one is gone."""
+        views = self.observe(*ecs_services)
+        missing = [name for name in ecs_services if name not in views]
+        if missing:
             raise NotFound(
-                f"cluster {self._cluster} has no active service {ecs_service}; "
+                f"cluster {self._cluster} has no active service {', '.join(missing)}; "
                 "create it, or correct the record"
             )
-        return view
+        return views
 
     def find_revision(self, family: str, release_id: str) -> str | None:
         """Return the family's newest revision if it is `release_id`'s."""
@@ -82,7 +83,7 @@ class Ecs:
         breaker at 0 tasks guards nothing. A revision whose deployment failed once would
         not be tried again by itself, so that, and only that, is forced.
         """
-        view = self.the(ecs_service)
+        view = self.require(ecs_service)[ecs_service]
         same = view.task_definition_arn == revision
         failed = same and view.launch is Launch.FAILED
         if same and not failed and view.desired == count:
@@ -106,7 +107,7 @@ class Ecs:
 
     def scale(self, ecs_service: str, count: int) -> bool:
         """Set the desired count; return whether a write was needed."""
-        if self.the(ecs_service).desired == count:
+        if self.require(ecs_service)[ecs_service].desired == count:
             return False
         with translated(f"UpdateService {ecs_service}"):
             self._client.update_service(
