@@ -133,6 +133,20 @@ def test_a_release_that_was_rolled_back_leaves_its_reason() -> None:
     play(scene())
 
 
+def test_a_slot_that_is_gone_is_named() -> None:
+    async def scene() -> None:
+        async with road() as world:
+            world.cloud.router.serve(
+                "ecs", {"DescribeServices": lambda _: {"services": [], "failures": []}}
+            )
+            result = call("--json", env=located(world))
+            assert result.exit_code == Exit.UNREADABLE
+            (orders,) = json.loads(result.stdout)["services"]
+            assert "no active service orders-a, orders-b" in orders["problem"]
+
+    play(scene())
+
+
 def test_a_broken_record_says_so_and_hides_no_other_service() -> None:
     async def scene() -> None:
         async with road() as world:
