@@ -37,12 +37,13 @@ def run(request: StageRequest, app: App) -> Acquired:
     if isinstance(answer, Stale):
         stale = too_old(request.service, rollout.cause, answer.watermark)
         return Acquired(held=False, outcome=stale.outcome, reason=stale.reason)
+    state = app.journal.state(request.service)
     ended = settled(
         rollout,
-        app.journal.state(request.service),
+        state,
         is_open=any(map(app.load_balancing.is_open, rollout.service.bindings)),
     )
-    rollout = app.journal.set_sides(rollout, sides_now(rollout.service, app))
+    rollout = app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
     policy = rollout.service.rollout
     return Acquired(
         held=True,

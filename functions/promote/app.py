@@ -32,7 +32,7 @@ def run(request: StageRequest, app: App) -> Promoted:
             f"at {view.desired} tasks"
         )
     share = least_weights(weights_now(service, app)).get(slot, 0)
-    if service.bindings and share != ALL_TRAFFIC:
+    if share != ALL_TRAFFIC:
         raise Refused(
             f"slot {slot} carries {share} % in some rule: somebody shifted it"
         )

@@ -11,6 +11,7 @@ from slipway.errors import InvalidRecord, NotFound
 from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.journal import Entry, Journal
+from slipway.surroundings import healthy_now, least, slots_now, weights_now
 
 
 class Role(StrEnum):
@@ -129,25 +130,15 @@ def _slots(
     running: Rollout | None,
     sources: Sources,
 ) -> tuple[SlotStatus, ...]:
-    views = sources.ecs.require(*service.slots.values())
-    rules = [
-        shares
-        for binding in service.bindings
-        for shares in sources.load_balancing.weights(binding)
-    ]
+    views, rules = slots_now(service, sources), weights_now(service, sources)
+    healthy = least(healthy_now(service, sources))
     return tuple(
         _slot(
             slot,
-            views[service.slots[slot]],
+            views[slot],
             _part(slot, state, running),
             weight_percents=tuple(sorted({shares.get(slot, 0) for shares in rules})),
-            healthy=min(
-                (
-                    sources.load_balancing.healthy(binding.target_group_arns[slot])
-                    for binding in service.bindings
-                ),
-                default=0,
-            ),
+            healthy=healthy[slot],
         )
         for slot in Slot
     )

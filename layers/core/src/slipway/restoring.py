@@ -47,14 +47,11 @@ def make(step: NextMove, rollout: Rollout, app: App) -> None:
         case Move.SCALE_UP:
             assert step.primary is not None
             app.ecs.scale(service.slots[step.primary], sides.base_tasks)
-        case Move.GIVE_TRAFFIC | Move.CLOSE_RULE:
-            wanted = weights(step.primary, ALL_TRAFFIC) if step.primary else None
+        case Move.CLOSE_RULE | Move.GIVE_TRAFFIC | Move.YIELD_TRAFFIC:
+            yields = step.move is Move.YIELD_TRAFFIC
+            heir = step.primary.other if step.primary and yields else step.primary
+            wanted = weights(heir, ALL_TRAFFIC) if heir else None
             for binding in service.bindings:
-                app.load_balancing.route(binding, wanted)
-        case Move.YIELD_TRAFFIC:
-            assert step.primary is not None
-            for binding in service.bindings:
-                wanted = weights(step.primary.other, ALL_TRAFFIC)
                 app.load_balancing.route(binding, wanted)
         case Move.REMOVE_CANDIDATE:
             idle = step.primary.other if step.primary else sides.candidate

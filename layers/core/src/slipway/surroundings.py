@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from slipway.domain.capacity import base_tasks
 from slipway.domain.restore import Situation
@@ -14,10 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from slipway.domain.health import SlotView
-    from slipway.wiring import App
+    from slipway.domain.rollout import ServiceState
+    from slipway.gateways.ecs import Ecs
+    from slipway.gateways.elbv2 import LoadBalancing
 
 
-def healthy_now(service: Service, app: App) -> dict[Slot, list[int]]:
+class Sight(Protocol):
+    """What it takes to look: an app has it, and so has whoever only reads."""
+
+    @property
+    def ecs(self) -> Ecs:
+        """The cluster's services."""
+
+    @property
+    def load_balancing(self) -> LoadBalancing:
+        """Rules and target groups."""
+
+
+def healthy_now(service: Service, app: Sight) -> dict[Slot, list[int]]:
     """Count each slot's healthy targets in each binding."""
     return {
         slot: [
@@ -33,7 +47,7 @@ def least(healthy: Mapping[Slot, Sequence[int]]) -> dict[Slot, int]:
     return {slot: min(counts, default=0) for slot, counts in healthy.items()}
 
 
-def weights_now(service: Service, app: App) -> list[Weights]:
+def weights_now(service: Service, app: Sight) -> list[Weights]:
     """Return the slots' shares in every rule of every binding."""
     return [
         shares
@@ -42,9 +56,8 @@ def weights_now(service: Service, app: App) -> list[Weights]:
     ]
 
 
-def sides_now(service: Service, app: App) -> Sides:
+def sides_now(service: Service, state: ServiceState | None, app: Sight) -> Sides:
     """Return which slot serves and which is free, and what all the traffic needs."""
-    state = app.journal.state(service.name)
     if state is None:
         return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
     desired = slots_now(service, app)[state.primary].desired
@@ -52,7 +65,7 @@ def sides_now(service: Service, app: App) -> Sides:
     return Sides(state.primary, state.primary.other, base)
 
 
-def slots_now(service: Service, app: App) -> dict[Slot, SlotView]:
+def slots_now(service: Service, app: Sight) -> dict[Slot, SlotView]:
     """Read both slots in one call; raise NotFound where one is gone."""
     views = app.ecs.require(*service.slots.values())
     return {slot: views[name] for slot, name in service.slots.items()}
@@ -70,7 +83,7 @@ def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> 
     return max(sides.base_tasks, now)
 
 
-def situation(service: Service, app: App) -> Situation:
+def situation(service: Service, app: Sight) -> Situation:
     """Look at both slots and all rules; a slot that is gone has no tasks."""
     views = app.ecs.observe(*service.slots.values())
     return Situation(

@@ -150,9 +150,14 @@ def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
     }
 
 
+def _forward_in(actions: Sequence[Any]) -> dict[str, Any] | None:
+    """Return a rule's forward action, None where it answers by itself."""
+    return next((a for a in actions if a["Type"] == "forward"), None)
+
+
 def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
     """Return each slot's share in percent in a rule's forward action."""
-    forward = next((a for a in actions if a["Type"] == "forward"), None)
+    forward = _forward_in(actions)
     if forward is None:
         return None
     groups = forward.get("ForwardConfig", {}).get("TargetGroups") or [
@@ -185,6 +190,6 @@ def _percent(weight: int, total: int) -> int:
 
 def _sticky(actions: Sequence[Any]) -> bool:
     """Whether a rule's forward action keeps clients with their group."""
-    forward: dict[str, Any] = next((a for a in actions if a["Type"] == "forward"), {})
-    stickiness = forward.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+    config = (_forward_in(actions) or {}).get("ForwardConfig", {})
+    stickiness = config.get("TargetGroupStickinessConfig", {})
     return bool(stickiness.get("Enabled", False))

@@ -66,6 +66,6 @@ def _translate(error: ClientError, doing: str) -> SlipwayError:
         return Unavailable(message)
     if code.startswith("AccessDenied"):
         return AccessDenied(message)
-    if "NotFound" in code or code == "ResourceNotFoundException":
+    if "NotFound" in code:
         return NotFound(message)
     return Refused(message)
