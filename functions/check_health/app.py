@@ -1,18 +1,31 @@
-"""Look whether the candidate has come up; changes nothing but the lease's term."""
+"""Look whether the candidate has come up; changes nothing."""
+
+from dataclasses import dataclass
 
 from slipway import clock
 from slipway.domain.capacity import tasks_for
-from slipway.domain.health import Health, HealthLook, look
+from slipway.domain.health import Health, look
+from slipway.hearing import word_of
 from slipway.stage import StageRequest, marked_at, note, revision_of, stage
 from slipway.surroundings import base_now, slots_now
 from slipway.wiring import App
 
 
-def run(request: StageRequest, app: App) -> HealthLook:
-    """Ask ECS, the target groups and the findings of this rollout."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Whether the step may shift traffic, and what the look had heard."""
+
+    verdict: Health
+    reason: str
+    heard: str
+
+
+def run(request: StageRequest, app: App) -> Looked:
+    """Hear what people say; ask ECS, the target groups and this rollout's findings."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
-    now = clock.now()
-    app.journal.hold(rollout, request.held_fence, now)
+    word = word_of(rollout, app)
+    if word.stop:
+        return Looked(Health.FAILED, str(word.stop), word.heard)
     service, sides = rollout.service, rollout.known_sides
     slots = slots_now(service, app)
     base = base_now(service, sides, slots)
@@ -28,11 +41,13 @@ def run(request: StageRequest, app: App) -> HealthLook:
         max_task_failures=service.rollout.max_task_failures,
         since=marked_at(rollout, f"capacity-{request.step}", app),
         timeout_seconds=service.rollout.launch_timeout_seconds,
-        now=now,
+        now=clock.now(),
     )
     if answer.verdict is not Health.STARTING:
         note(app, rollout, f"{answer.verdict}-{request.step}", answer.reason)
-    return answer
+    if answer.verdict is Health.HEALTHY and word.hold:
+        return Looked(Health.STARTING, word.hold, word.heard)
+    return Looked(answer.verdict, answer.reason, word.heard)
 
 
 handler = stage(run)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import LAUNCHED
 from slipway.domain.traffic import most_carried
 from slipway.errors import Refused
+from slipway.fence import writing
 from slipway.stage import StageRequest, note, revision_of, stage
 from slipway.surroundings import weights_now
 from slipway.wiring import App
@@ -32,8 +32,8 @@ def run(request: StageRequest, app: App) -> Launched:
     ecs_service = rollout.service.slots[sides.candidate]
     weight = rollout.steps[0].weight_percent
     tasks = tasks_for(weight, sides.base_tasks)
-    app.journal.hold(rollout, request.held_fence, clock.now())
-    app.ecs.launch(ecs_service, rollout.release, revision, tasks)
+    with writing(rollout, request.held_fence, app):
+        app.ecs.launch(ecs_service, rollout.release, revision, tasks)
     reason = f"{weight} % of {sides.base_tasks} tasks, rounded up: {tasks}"
     note(app, rollout, LAUNCHED, reason)
     return Launched(ecs_service, tasks, reason)

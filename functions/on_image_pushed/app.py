@@ -9,8 +9,7 @@ from slipway.domain.pushes import read_push
 from slipway.domain.release import Cause
 from slipway.errors import NotFound, NotMeant, SlipwayError
 from slipway.reaction import UNUSABLE, reaction, reject
-from slipway.stage import PAYLOAD_VERSION
-from slipway.telemetry import logger
+from slipway.starting import start
 from slipway.wiring import App
 
 
@@ -27,30 +26,14 @@ def run(event: dict[str, Any], app: App) -> None:
     problem = None
     for name in names:
         try:
-            _start(name, cause, app)
+            if app.journal.service(name).hears(cause.tag):
+                start(name, cause, app)
         except UNUSABLE as error:
             reject(error, service_name=name)
         except SlipwayError as error:
             problem = error
     if problem is not None:
         raise problem
-
-
-def _start(name: str, cause: Cause, app: App) -> None:
-    if not app.journal.service(name).hears(cause.tag):
-        return
-    rollout_id = cause.rollout_id(name)
-    started = app.rollouts.start(
-        rollout_id,
-        {
-            "payload_version": PAYLOAD_VERSION,
-            "service": name,
-            "rollout_id": rollout_id,
-            "cause": cause.as_json(),
-        },
-    )
-    facts = {"service_name": name, "rollout_id": rollout_id}
-    logger.info("rollout started" if started else "rollout is known", extra=facts)
 
 
 handler = reaction(run)

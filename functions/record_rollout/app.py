@@ -6,6 +6,7 @@ from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome
 from slipway.errors import InvalidRecord
 from slipway.gateways.events import FINISHED, NEEDS_A_PERSON
+from slipway.hearing import wake
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
 
@@ -30,6 +31,7 @@ def run(request: StageRequest, app: App) -> Recorded:
         receipt(rollout, app.journal.marks(rollout)),
         request.fence,
     )
+    wake(app, request.service)
     facts = {
         "service": request.service,
         "rollout_id": rollout.id,

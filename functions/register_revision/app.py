@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from slipway import clock
 from slipway.domain.release import task_definition
+from slipway.fence import writing
 from slipway.gateways.ecs import RELEASE_TAG
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
@@ -24,7 +24,6 @@ def run(request: StageRequest, app: App) -> Registered:
     known = app.journal.revision(request.service, release.id)
     if known is not None:
         return Registered(known, f"release {release.id} was registered before")
-    app.journal.hold(rollout, request.held_fence, clock.now())
     settings = app.settings
     family = f"{settings.environment}_{request.service}"
     revision = app.ecs.find_revision(family, release.id)
@@ -35,7 +34,8 @@ def run(request: StageRequest, app: App) -> Registered:
             "slipway:service": request.service,
         }
         definition = task_definition(release, family=family, region=settings.region)
-        revision = app.ecs.register(definition, tags)
+        with writing(rollout, request.held_fence, app):
+            revision = app.ecs.register(definition, tags)
     app.journal.put_revision(request.service, release.id, revision)
     return Registered(revision, f"release {release.id} is {revision}")
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from slipway import clock
 from slipway.domain.gates import gate
-from slipway.domain.release import release_of
+from slipway.domain.release import Cause, Image, Release, release_of
 from slipway.domain.rollout import Outcome, Rollout
+from slipway.domain.service import Service
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
 
@@ -23,23 +24,36 @@ def run(request: StageRequest, app: App) -> Resolved:
     """Read the record, the image and what rolled out before; decide."""
     cause = request.given_cause
     service = app.journal.service(request.service)
-    release = release_of(service, cause.digest, subnet_ids=app.settings.subnet_ids)
+    release = _release(cause, service, app)
     rollout = app.journal.begin(
         Rollout(request.rollout_id, service, cause, release, clock.now())
     )
     closed = app.journal.outcome(rollout)
     if closed is not None:
-        reason = f"rollout {rollout.id} ended before, {closed}"
-        return Resolved(closed, reason, rollout.release.id)
+        return Resolved(closed, f"it ended before, {closed}", rollout.release.id)
     decision = gate(
         service,
         cause,
-        image=app.registry.image(cause.repository, cause.tag),
+        image=_image(cause, app),
         release=rollout.release,
         state=app.journal.state(service.name),
         watermark=app.journal.watermark(service.name),
     )
     return Resolved(decision.outcome, decision.reason, rollout.release.id)
+
+
+def _release(cause: Cause, service: Service, app: App) -> Release:
+    """Return the release of a push, or the one that a person asks for."""
+    if cause.ask is not None:
+        return app.journal.rollout(service.name, cause.ask.rollout_id).release
+    return release_of(service, cause.digest, subnet_ids=app.settings.subnet_ids)
+
+
+def _image(cause: Cause, app: App) -> Image | None:
+    """Return what the tag names now; a person asks for a digest, whatever its tag."""
+    if cause.ask is not None:
+        return app.registry.digest(cause.repository, cause.tag, cause.digest)
+    return app.registry.image(cause.repository, cause.tag)
 
 
 handler = stage(run)

@@ -1,12 +1,15 @@
-"""Bring a service back to its primary; every move is absolute, so twice equals once."""
+"""Bring a service back to its primary; every move is absolute, so twice equals once.
+
+The first look takes the lease anew, so that nothing of the failed rollout writes any
+more.
+"""
 
 from dataclasses import dataclass
 
-from slipway import clock
 from slipway.domain.receipt import RESTORE_BEGAN, RESTORED
 from slipway.domain.restore import Move
 from slipway.domain.rollout import Outcome
-from slipway.restoring import SHIFTS, decide, make
+from slipway.restoring import SHIFTS, decide, ended_by, make, retaken
 from slipway.stage import StageRequest, note, stage
 from slipway.wiring import App
 
@@ -21,29 +24,33 @@ class Restored:
     move: Move
     reason: str
     outcome: Outcome | None
+    fence: int | None
     wait_seconds: int = LOOK_SECONDS
 
 
 def run(request: StageRequest, app: App) -> Restored:
     """Make the move that the situation of this moment asks for."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
-    app.journal.hold(rollout, request.held_fence, clock.now())
     note(app, rollout, RESTORE_BEGAN, request.reason)
+    if rollout.sides is None:
+        outcome = ended_by(request, rollout, app)
+        return Restored(Move.DONE, request.reason, outcome, request.fence)
+    fence = request.fence or retaken(rollout, app)
+    if fence is None:
+        reason = "a write of the rollout may still be under way"
+        return Restored(Move.AWAIT_FENCE, reason, None, None)
     step = decide(rollout, app)
-    shifts = step.move in SHIFTS
-    note(app, rollout, f"restore-{step.move}", step.reason, again=shifts)
-    outcome = None
-    match step.move:
-        case Move.DONE:
-            note(app, rollout, RESTORED, step.reason)
-            kept = step.primary == rollout.known_sides.candidate
-            outcome = Outcome.PROMOTED if kept else Outcome.ROLLED_BACK
-        case Move.GIVE_UP:
-            outcome = Outcome.FAILED
-        case _:
-            make(step, rollout, app)
-    reason = request.reason if step.move is Move.DONE else step.reason
-    return Restored(step.move, reason, outcome)
+    again = step.move in SHIFTS
+    note(app, rollout, f"restore-{step.move}", step.reason, again=again)
+    if step.move is Move.GIVE_UP:
+        return Restored(step.move, step.reason, Outcome.FAILED, fence)
+    if step.move is not Move.DONE:
+        make(step, rollout, fence, app)
+        return Restored(step.move, step.reason, None, fence)
+    note(app, rollout, RESTORED, step.reason)
+    kept = step.primary == rollout.known_sides.candidate
+    outcome = Outcome.PROMOTED if kept else ended_by(request, rollout, app)
+    return Restored(step.move, request.reason, outcome, fence)
 
 
 handler = stage(run)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from slipway import clock
 from slipway.domain.receipt import RETIRED
 from slipway.domain.traffic import most_carried
 from slipway.errors import Refused
+from slipway.fence import writing
 from slipway.stage import StageRequest, note, stage
 from slipway.surroundings import weights_now
 from slipway.wiring import App
@@ -25,11 +25,11 @@ def run(request: StageRequest, app: App) -> Retired:
     service, old = rollout.service, rollout.known_sides.primary
     if old is None:
         return Retired(None, "a first release replaces nothing")
-    app.journal.hold(rollout, request.held_fence, clock.now())
     share = most_carried(weights_now(service, app), old)
     if share > 0:
         raise Refused(f"slot {old} still carries {share} % in some rule")
-    app.ecs.scale(service.slots[old], 0)
+    with writing(rollout, request.held_fence, app):
+        app.ecs.scale(service.slots[old], 0)
     reason = f"slot {old} carries no traffic and its delay is over"
     note(app, rollout, RETIRED, reason)
     return Retired(service.slots[old], reason)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from slipway import clock
 from slipway.domain.capacity import tasks_for
+from slipway.fence import writing
 from slipway.stage import StageRequest, note, stage
 from slipway.surroundings import base_now, slots_now
 from slipway.wiring import App
@@ -22,10 +22,13 @@ def run(request: StageRequest, app: App) -> CapacitySet:
     rollout = app.journal.rollout(request.service, request.rollout_id)
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
-    base = base_now(service, sides, slots_now(service, app))
+    slots = slots_now(service, app)
+    base = base_now(service, sides, slots)
     tasks = tasks_for(weight, base)
-    app.journal.hold(rollout, request.held_fence, clock.now())
-    scaled = app.ecs.scale(service.slots[sides.candidate], tasks)
+    scaled = slots[sides.candidate].desired != tasks
+    if scaled:
+        with writing(rollout, request.held_fence, app):
+            app.ecs.scale(service.slots[sides.candidate], tasks)
     reason = f"{weight} % of {base} tasks, rounded up: {tasks}"
     note(app, rollout, f"capacity-{request.step}", reason, again=scaled)
     return CapacitySet(tasks, reason)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from slipway import clock
 from slipway.domain.traffic import least_weights, may_carry, weights
+from slipway.fence import writing
 from slipway.stage import StageRequest, marked_at, note, stage
 from slipway.surroundings import base_now, healthy_now, slots_now, weights_now
 from slipway.wiring import App
@@ -33,21 +34,21 @@ def run(request: StageRequest, app: App) -> Shifted:
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
     wanted = weights(sides.candidate, weight)
-    now = clock.now()
-    app.journal.hold(rollout, request.held_fence, now)
-    permission = may_carry(
-        wanted,
-        healthy_now(service, app),
-        current=least_weights(weights_now(service, app)),
-        base=base_now(service, sides, slots_now(service, app)),
-    )
+    with writing(rollout, request.held_fence, app):
+        permission = may_carry(
+            wanted,
+            healthy_now(service, app),
+            current=least_weights(weights_now(service, app)),
+            base=base_now(service, sides, slots_now(service, app)),
+        )
+        if permission.allowed:
+            for binding in service.bindings:
+                app.load_balancing.route(binding, wanted)
     if not permission.allowed:
-        waited = now - marked_at(rollout, f"capacity-{request.step}", app)
+        waited = clock.now() - marked_at(rollout, f"capacity-{request.step}", app)
         overdue = waited.total_seconds() > service.rollout.launch_timeout_seconds
         verdict = Shift.REFUSED if overdue else Shift.WAITING
         return Shifted(verdict, weight, permission.reason)
-    for binding in service.bindings:
-        app.load_balancing.route(binding, wanted)
     note(app, rollout, f"shifted-{request.step}", permission.reason)
     return Shifted(Shift.SHIFTED, weight, permission.reason)
 

@@ -37,6 +37,7 @@ SERVICES = {
 
 WRITES = {
     "check": "dynamodb:ConditionCheckItem",
+    "delete": "dynamodb:DeleteItem",
     "put": "dynamodb:PutItem",
     "update": "dynamodb:UpdateItem",
 }
@@ -82,11 +83,13 @@ def gateway_class(gateway: str) -> tuple[str, str]:
 
 def calls_of(module: str, class_: str, method: str) -> set[str]:
     """Return the IAM actions that a gateway's method can come to need."""
+    source = tree(GATEWAYS / f"{module}.py").body
     (body,) = [
         node.body
-        for node in tree(GATEWAYS / f"{module}.py").body
+        for node in source
         if isinstance(node, ast.ClassDef) and node.name == class_
     ]
+    functions = {n.name: n for n in source if isinstance(n, ast.FunctionDef)}
     methods = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     needed: set[str] = set()
     waiting, seen = [method], set[str]()
@@ -95,7 +98,7 @@ def calls_of(module: str, class_: str, method: str) -> set[str]:
         if name in seen:
             continue
         seen.add(name)
-        for node in ast.walk(methods[name]):
+        for node in ast.walk(methods.get(name) or functions[name]):
             match node:
                 case ast.Attribute(value=ast.Name("self"), attr=attr):
                     waiting += [attr] if attr in methods else []
@@ -106,6 +109,8 @@ def calls_of(module: str, class_: str, method: str) -> set[str]:
                         needed.add(action(module, paged))
                 case ast.Name(id=kind) if module == "journal" and kind in WRITES:
                     needed.add(WRITES[kind])
+                case ast.Name(id=name) if name in functions:
+                    waiting.append(name)
     return needed
 
 

@@ -1,10 +1,12 @@
 """The template reads top to bottom, and every resource is kept as the house asks."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from slipway.domain.lease import WRITE_TERM
+from slipway.domain.lease import LAST_WRITE, WRITE_TERM
+from slipway.wiring import CLIENT_CONFIG
 
 from tests.structure.repository import (
     TEMPLATE,
@@ -185,9 +187,13 @@ def timeout_seconds(function: Resource) -> int:
     return int(function["Properties"].get("Timeout", default))
 
 
-@pytest.mark.parametrize("name", functions())
-def test_a_function_ends_before_its_time_to_write_does(name: str) -> None:
-    assert timeout_seconds(functions()[name]) < WRITE_TERM.total_seconds()
+def test_a_call_with_all_its_attempts_fits_into_the_time_to_write() -> None:
+    attempts = CLIENT_CONFIG.retries["total_max_attempts"]
+    attempt = timedelta(
+        seconds=CLIENT_CONFIG.connect_timeout + CLIENT_CONFIG.read_timeout
+    )
+    assert attempt < LAST_WRITE
+    assert attempts * attempt <= WRITE_TERM - LAST_WRITE
 
 
 def test_tables_outlive_the_stack() -> None:

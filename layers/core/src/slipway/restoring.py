@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING
 from slipway import clock
 from slipway.domain.receipt import RESTORE_BEGAN
 from slipway.domain.restore import Move, NextMove, next_move
+from slipway.domain.rollout import Outcome
 from slipway.domain.service import ALL_TRAFFIC
 from slipway.domain.traffic import weights
+from slipway.errors import LeaseLost
+from slipway.fence import writing
+from slipway.gateways.journal import Held
+from slipway.hearing import word_of
 from slipway.stage import moments
-from slipway.surroundings import situation
+from slipway.surroundings import open_now, situation
 
 if TYPE_CHECKING:
     from slipway.domain.rollout import Rollout
+    from slipway.stage import StageRequest
     from slipway.wiring import App
 
 
 SHIFTS = frozenset({Move.CLOSE_RULE, Move.GIVE_TRAFFIC, Move.YIELD_TRAFFIC})
 """Moves that write weights."""
+WRITES = SHIFTS | {Move.SCALE_UP, Move.REMOVE_CANDIDATE}
+"""Moves that write at all."""
 
 
 def decide(rollout: Rollout, app: App) -> NextMove:
@@ -31,8 +39,7 @@ def decide(rollout: Rollout, app: App) -> NextMove:
         situation(service, app),
         primary=primary,
         candidate=primary.other if primary else rollout.known_sides.candidate,
-        is_open=primary is None
-        and any(map(app.load_balancing.is_open, service.bindings)),
+        is_open=primary is None and open_now(service, app),
         base=rollout.known_sides.base_tasks,
         since_begin=now - at[RESTORE_BEGAN],
         since_shift=now - max(shifts) if shifts else None,
@@ -40,8 +47,39 @@ def decide(rollout: Rollout, app: App) -> NextMove:
     )
 
 
-def make(step: NextMove, rollout: Rollout, app: App) -> None:
+def retaken(rollout: Rollout, app: App) -> int | None:
+    """Take the rollout's lease anew; None while a write of it may be under way.
+
+    Raises LeaseLost where the lease is not this rollout's any more.
+    """
+    answer = app.journal.retake(rollout, clock.now())
+    if isinstance(answer, Held):
+        return answer.fence
+    if answer.rollout_id != rollout.id:
+        raise LeaseLost(f"rollout {rollout.id} has not the lease of its service")
+    return None
+
+
+def ended_by(request: StageRequest, rollout: Rollout, app: App) -> Outcome:
+    """Return how a rollout is to be recorded that was restored.
+
+    A stop that came when it was going back already changes nothing.
+    """
+    word = word_of(rollout, app)
+    began = moments(rollout, app)[RESTORE_BEGAN]
+    if word.stop is not None and word.outcome is not None and word.stop.at <= began:
+        return word.outcome
+    return request.outcome or Outcome.ROLLED_BACK
+
+
+def make(step: NextMove, rollout: Rollout, fence: int, app: App) -> None:
     """Carry out a move that writes; the others write nothing."""
+    if step.move in WRITES:
+        with writing(rollout, fence, app):
+            _make(step, rollout, app)
+
+
+def _make(step: NextMove, rollout: Rollout, app: App) -> None:
     service, sides = rollout.service, rollout.known_sides
     match step.move:
         case Move.SCALE_UP:

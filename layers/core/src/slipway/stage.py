@@ -37,9 +37,13 @@ class StageRequest:
     reason: str = ""
     """Why the rollout came here, where that is not the plan."""
     outcome: Outcome | None = None
-    """How the rollout is to be recorded, for the stage that records."""
+    """How the rollout is to be recorded, for the stages that record and restore."""
     cause: Cause | None = None
     """Why the rollout was asked for, for the stage that resolves."""
+    heard: str = ""
+    """What was said to the rollout by its last look, for the stage that waits."""
+    token: str = ""
+    """What the stage that waits is woken by."""
 
     @property
     def held_fence(self) -> int:

@@ -56,6 +56,11 @@ def weights_now(service: Service, app: Sight) -> list[Weights]:
     ]
 
 
+def open_now(service: Service, app: Sight) -> bool:
+    """Whether any of the service's own rules forwards."""
+    return any(map(app.load_balancing.is_open, service.bindings))
+
+
 def sides_now(service: Service, state: ServiceState | None, app: Sight) -> Sides:
     """Return which slot serves and which is free, and what all the traffic needs."""
     if state is None:

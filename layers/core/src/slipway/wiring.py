@@ -10,21 +10,22 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from slipway.fence import FENCED, guard
 from slipway.gateways.cloudwatch import Measurements
 from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Journal
-from slipway.gateways.stepfunctions import Workflows
+from slipway.gateways.stepfunctions import Tokens, Workflows
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
 )
-"""A call ends within about 30 s with all its attempts: before the function does, and
-long before its lease's time to write."""
+"""One attempt ends within 7 s, a call within about 30 s with all its attempts: before
+the function does, and before its time to write is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Settings:
     journal_table: str
     subnet_ids: tuple[str, ...]
     rollout_state_machine_arn: str
+    restore_state_machine_arn: str
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -49,6 +51,9 @@ class Settings:
             subnet_ids=tuple(os.environ["SLIPWAY_SUBNET_IDS"].split(",")),
             rollout_state_machine_arn=os.environ.get(
                 "SLIPWAY_ROLLOUT_STATE_MACHINE_ARN", ""
+            ),
+            restore_state_machine_arn=os.environ.get(
+                "SLIPWAY_RESTORE_STATE_MACHINE_ARN", ""
             ),
         )
 
@@ -65,6 +70,8 @@ class App:
     measurements: Measurements
     events: Events
     rollouts: Workflows
+    restores: Workflows
+    tokens: Tokens
 
 
 def app() -> App:
@@ -79,13 +86,24 @@ def _wire(settings: Settings) -> App:
     def client(service: str) -> Any:
         return session.client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
 
+    ecs, load_balancers, states = (
+        client("ecs"),
+        client("elbv2"),
+        client("stepfunctions"),
+    )
+    for fenced in (ecs, load_balancers):
+        for call in FENCED:
+            fenced.meta.events.register(f"request-created.{call}", guard)
+
     return App(
         settings=settings,
         journal=Journal(client("dynamodb"), settings.journal_table),
         registry=Registry(client("ecr")),
-        ecs=Ecs(client("ecs"), settings.cluster),
-        load_balancing=LoadBalancing(client("elbv2")),
+        ecs=Ecs(ecs, settings.cluster),
+        load_balancing=LoadBalancing(load_balancers),
         measurements=Measurements(client("cloudwatch")),
         events=Events(client("events"), settings.environment),
-        rollouts=Workflows(client("stepfunctions"), settings.rollout_state_machine_arn),
+        rollouts=Workflows(states, settings.rollout_state_machine_arn),
+        restores=Workflows(states, settings.restore_state_machine_arn),
+        tokens=Tokens(states),
     )

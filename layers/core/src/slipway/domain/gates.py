@@ -20,7 +20,7 @@ class Gate:
 class Watermark:
     """The newest cause of a service that became a rollout. Never expires."""
 
-    pushed_at: datetime
+    ordered_at: datetime
     rollout_id: str
 
 
@@ -35,19 +35,12 @@ def gate(
 ) -> Gate:
     """Decide whether `cause` goes on.
 
-    `image` is what the registry holds now under the cause's tag, None where nothing.
+    `image` is what the registry holds now under the cause's tag, or under its digest
+    where a person asks for it; None where nothing.
     """
-    if cause.repository != service.repository:
-        return Gate(
-            Outcome.REJECTED,
-            f"{service.name} runs images of {service.repository}, "
-            f"not of {cause.repository}",
-        )
-    if not service.hears(cause.tag):
-        return Gate(
-            Outcome.REJECTED,
-            f"tag {cause.tag} does not match {service.name}'s {service.tag_pattern}",
-        )
+    refusal = None if cause.ask else _not_for(service, cause)
+    if refusal is not None:
+        return Gate(Outcome.REJECTED, refusal)
     if image is None:
         return Gate(
             Outcome.REJECTED,
@@ -65,16 +58,28 @@ def gate(
     return Gate(None, f"release {release.id} may roll out")
 
 
+def _not_for(service: Service, cause: Cause) -> str | None:
+    """Say why a push is not for a service, None where it is."""
+    if cause.repository != service.repository:
+        return (
+            f"{service.name} runs images of {service.repository}, "
+            f"not of {cause.repository}"
+        )
+    if not service.hears(cause.tag):
+        return f"tag {cause.tag} does not match {service.name}'s {service.tag_pattern}"
+    return None
+
+
 def too_old(service: str, cause: Cause, watermark: Watermark | None) -> Gate:
     """Refuse a cause at or before the watermark, unless it is the watermark's own."""
-    if watermark is None or cause.pushed_at > watermark.pushed_at:
+    if watermark is None or cause.ordered_at > watermark.ordered_at:
         return Gate(None, "newer than everything that was rolled out")
     if watermark.rollout_id == cause.rollout_id(service):
         return Gate(None, "this rollout set the watermark itself")
     return Gate(
         Outcome.SUPERSEDED,
-        f"{cause.repository}:{cause.tag} of {cause.pushed_at.isoformat()} is not newer "
-        f"than what rollout {watermark.rollout_id} brought",
+        f"{cause.repository}:{cause.tag} of {cause.ordered_at.isoformat()} is not "
+        f"newer than what rollout {watermark.rollout_id} brought",
     )
 
 

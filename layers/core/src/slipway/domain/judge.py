@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from slipway.domain.control import Word
 from slipway.domain.diagnosis import Finding, summary
 from slipway.domain.service import JudgePolicy, Step
 
@@ -172,6 +173,34 @@ def judge(  # noqa: PLR0911  each return is one reason
     if baked:
         return Judgement(Verdict.PASS, facts)
     return Judgement(Verdict.BAKING, f"{bake_left.total_seconds():.0f} s left; {facts}")
+
+
+def steer(
+    judgement: Judgement,
+    word: Word,
+    step: int,
+    *,
+    held_since: datetime | None,
+    now: datetime,
+    patience: int,
+) -> Judgement:
+    """Heed what people say: a failure stays one, whatever they say.
+
+    A pause or freeze holds the step without end; who ends its bake early takes silence
+    upon himself.
+    """
+    if word.stop is not None:
+        return Judgement(Verdict.FAIL, str(word.stop))
+    if judgement.verdict is Verdict.FAIL:
+        return judgement
+    if word.hold is not None:
+        return Judgement(Verdict.BAKING, f"{word.hold}; {judgement.reason}")
+    hurried = word.hurry(step)
+    if hurried is not None:
+        return Judgement(Verdict.PASS, f"{hurried}; {judgement.reason}")
+    if judgement.verdict is Verdict.INCONCLUSIVE:
+        return hold(judgement, held_since, now, patience)
+    return judgement
 
 
 def hold(

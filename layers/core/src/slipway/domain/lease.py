@@ -1,19 +1,30 @@
 """Who may change a service: one rollout at a time, fenced.
 
-AWS takes writes without conditions, so a holder that lost its lease must be known to
-have stopped writing before another one starts. Before each batch of writes the holder
-stores until when it may write; it runs in a function whose timeout is shorter than
-that; a takeover waits past it.
+AWS takes writes to ECS and load balancers without conditions, so a holder must be known
+to have stopped writing before another one starts. Before its writes a stage stores
+until when it may begin one; the SDK begins none after that; the lease goes to nobody
+else before. No clock ends a lease: it passes on when its rollout is closed, or to the
+recovery of a rollout whose execution died.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-TERM = timedelta(minutes=15)
-"""How long a lease lasts without a look that renews it."""
+WRITE_TERM = timedelta(seconds=45)
+"""How long a stage may write before it has to ask again."""
 
-WRITE_TERM = timedelta(seconds=90)
-"""How long a holder may write. Longer than every stage's function timeout (60 s)."""
+LAST_WRITE = timedelta(seconds=10)
+"""How long before the end of its term a stage begins its last write: longer than one
+attempt of the SDK (7 s), and than what two machines' clocks may be apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Until when a stage may write."""
+
+    until: datetime
+    before: datetime
+    """Until when an earlier run of the holder may, in the past where none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +34,5 @@ class Lease:
     service: str
     rollout_id: str
     fence: int
-    """Grows by one with each holder."""
-    expires_at: datetime
+    """Grows by one with each holder, and with each time one takes it again."""
     write_until: datetime
-
-    def free(self, now: datetime) -> bool:
-        """Whether another rollout may take it over."""
-        return now > max(self.expires_at, self.write_until)

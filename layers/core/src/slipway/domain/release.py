@@ -23,21 +23,42 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a rollout was asked for: an image under a tag.
+class Ask:
+    """A person's wish to see an earlier rollout's release once more."""
 
-    Causes are ordered by `pushed_at`, never by when word of them arrived.
+    command_id: str
+    by: str
+    why: str
+    at: datetime
+    rollout_id: str
+    """The rollout whose release is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a rollout was asked for: an image under a tag, or a person's wish.
+
+    Causes are ordered by `ordered_at`, never by when word of them arrived.
     """
 
     repository: str
     tag: str
     digest: str
     pushed_at: datetime
+    ask: Ask | None = None
+    """None where the push itself is the cause."""
 
-    def as_json(self) -> dict[str, str]:
+    @property
+    def ordered_at(self) -> datetime:
+        """When the image was pushed, or a person wished for it again."""
+        return self.ask.at if self.ask else self.pushed_at
+
+    def as_json(self) -> dict[str, Any]:
         """Return the cause as workflows carry it."""
-        facts = {"repository": self.repository, "tag": self.tag, "digest": self.digest}
-        return facts | {"pushed_at": self.pushed_at.isoformat()}
+        facts = asdict(self) | {"pushed_at": self.pushed_at.isoformat()}
+        if self.ask is not None:
+            facts["ask"] = asdict(self.ask) | {"at": self.ask.at.isoformat()}
+        return facts
 
     def rollout_id(self, service: str) -> str:
         """Return the id that every report of this cause yields for `service`.
@@ -46,6 +67,8 @@ class Cause:
         """
         facts = [service, self.repository, self.tag, self.digest]
         facts.append(self.pushed_at.astimezone(UTC).isoformat())
+        if self.ask is not None:
+            facts.append(self.ask.command_id)
         return f"{service[:40]}-{_hash(facts)}"
 
 

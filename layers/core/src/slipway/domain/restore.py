@@ -16,6 +16,7 @@ from slipway.domain.traffic import Weights
 class Move(StrEnum):
     """What to do next."""
 
+    AWAIT_FENCE = "await-fence"
     SCALE_UP = "scale-up"
     AWAIT_HEALTH = "await-health"
     GIVE_TRAFFIC = "give-traffic"

@@ -9,8 +9,8 @@ WEIGHTS_SETTLE_SECONDS = 30
 """How long after a write some load balancer node may still act on the old weights. AWS
 gives no figure; changes were seen to take seconds, so this errs on the long side."""
 
-LONGEST_WAIT_SECONDS = 840
-"""The longest a rollout may wait without a look: a lease's term less a minute."""
+LONGEST_DELAY_SECONDS = 3600
+"""The longest an old slot is kept after promotion: the next rollout waits for it."""
 
 LONGEST_LOOK_SECONDS = 300
 """500 looks must end before their workflow does, after two days."""
@@ -106,6 +106,8 @@ class RolloutPolicy:
     """Between two looks at a candidate."""
     max_task_failures: int = 0
     """Tasks of a candidate that may end badly before it is rolled back."""
+    supersede: bool = True
+    """Whether a rollout ends one of an older cause, or waits for its end."""
     launch_timeout_seconds: int = 900
     hold_seconds: int = 3600
     """How long an inconclusive step holds, paging, before it is rolled back."""
@@ -123,12 +125,12 @@ class RolloutPolicy:
             raise ValueError(f"steps must rise from 1 to 100 %, not {shares}")
         if any(step.bake_seconds < 1 for step in self.steps):
             raise ValueError("each step's bake_seconds must be 1 or more")
-        least, most = WEIGHTS_SETTLE_SECONDS, LONGEST_WAIT_SECONDS
+        least, most = WEIGHTS_SETTLE_SECONDS, LONGEST_DELAY_SECONDS
         if not least <= self.retire_delay_seconds <= most:
             raise ValueError(
                 f"retire_delay_seconds must be {least} to {most}, "
                 f"not {self.retire_delay_seconds}: weights take time to spread, "
-                "and the lease runs out"
+                "and the next rollout waits"
             )
         if not 1 <= self.look_seconds <= LONGEST_LOOK_SECONDS:
             raise ValueError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from slipway.errors import Unavailable
 from slipway.gateways.failures import translated
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_events.client import EventBridgeClient
 
+    from slipway.domain.control import Command
+
 SOURCE = "slipway"
 FINISHED = "Rollout Finished"
 NEEDS_A_PERSON = "Rollout Needs A Person"
+COMMAND_SOURCE = "slipway.command"
+COMMAND = "Slipway Command"
 
 
 class Events:
@@ -27,11 +32,18 @@ class Events:
 
     def announce(self, detail_type: str, detail: Mapping[str, str | None]) -> None:
         """Put one event; raise Unavailable where the bus did not take it."""
+        self._put(SOURCE, detail_type, detail)
+
+    def command(self, command: Command) -> None:
+        """Send a command, as a person would; Slipway answers in the journal."""
+        self._put(COMMAND_SOURCE, COMMAND, asdict(command))
+
+    def _put(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> None:
         with translated(f"PutEvents {detail_type}"):
             answer = self._client.put_events(
                 Entries=[
                     {
-                        "Source": SOURCE,
+                        "Source": source,
                         "DetailType": detail_type,
                         "Detail": json.dumps(
                             {"environment": self._environment, **detail}

@@ -13,6 +13,12 @@
 | SERVICE#name       | ROLLOUT#id               | a rollout, its outcome and receipt   |
 | SERVICE#name       | MARK#rollout#name        | something a rollout did, once        |
 | SERVICE#name       | FINDING#rollout#task     | a task that ended badly              |
+| SERVICE#name       | CONTROL#rollout#command  | what a rollout has to heed           |
+| SERVICE#name       | COMMAND#command          | what became of a command             |
+| SERVICE#name       | FREEZE                   | why its rollouts must not go on      |
+| SERVICE#name       | TOKEN#rollout            | what a waiting rollout is woken by   |
+| ENVIRONMENT        | COMMAND#command, FREEZE  | the same, for the whole environment  |
+| OPEN               | SERVICE#name#rollout     | a rollout that is not closed yet     |
 
 Values that nobody compares are JSON in `body`; what conditions compare are attributes
 of their own, times among them in whole microseconds since 1970.
@@ -25,26 +31,29 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from slipway.domain.control import STOPS, Answer, Control, Freeze
 from slipway.domain.diagnosis import Finding
 from slipway.domain.gates import Watermark
-from slipway.domain.lease import TERM, WRITE_TERM, Lease
+from slipway.domain.lease import WRITE_TERM, Lease, Term
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Service
-from slipway.errors import InvalidRecord, LeaseLost, NotFound
-from slipway.gateways.table import Table, check, put, time_of, update
+from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused
+from slipway.gateways.table import Table, check, delete, put, time_of, update
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-    from slipway.gateways.table import Item
+    from slipway.gateways.table import Item, Value, Write
 
 NOBODY = ""
 """Whose lease it is when no rollout has it."""
 OURS = "rollout_id = :me AND fence = :fence"
 """Holds while the lease is the writer's own."""
+UNCLOSED = "attribute_exists(pk) AND attribute_not_exists(outcome)"
+"""Holds while a rollout has no outcome."""
 
 _SERVICE = TypeAdapter(Service)
 _STATE = TypeAdapter(ServiceState)
@@ -52,6 +61,9 @@ _ROLLOUT = TypeAdapter(Rollout)
 _MARK = TypeAdapter(Mark)
 _FINDING = TypeAdapter(Finding)
 _RECEIPT = TypeAdapter(Receipt)
+_CONTROL = TypeAdapter(Control)
+_FREEZE = TypeAdapter(Freeze)
+_ANSWER = TypeAdapter(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """A rollout without outcome, and how often it was recovered."""
+
+    service: str
+    rollout_id: str
+    attempt: int
+    """0 for the rollout workflow itself, above for each recovery."""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """The lease was taken, with this fence."""
 
@@ -73,9 +95,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another rollout holds the lease."""
+    """The lease cannot be taken yet."""
 
     rollout_id: str
+    """Whose it is; nobody's where a write of its last holder may be under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +156,7 @@ class Journal:
         item = self._table.get(f"SERVICE#{name}", "WATERMARK")
         if item is None:
             return None
-        return Watermark(time_of(item["pushed_at"]), item["rollout_id"])
+        return Watermark(time_of(item["ordered_at"]), item["rollout_id"])
 
     # -- releases --------------------------------------------------------------------
 
@@ -153,11 +176,19 @@ class Journal:
 
     def begin(self, rollout: Rollout) -> Rollout:
         """Store a rollout unless it is there; return the one that is there."""
-        begun = self._table.write(
+        refused = self._table.write_all(
             f"begin rollout {rollout.id}",
             put(*_key(rollout), new=True, body=_text(_ROLLOUT, rollout)),
+            put(
+                *_open(rollout.service.name, rollout.id),
+                service=rollout.service.name,
+                rollout_id=rollout.id,
+                attempt=0,
+            ),
         )
-        return rollout if begun else self.rollout(rollout.service.name, rollout.id)
+        if any(refused):
+            return self.rollout(rollout.service.name, rollout.id)
+        return rollout
 
     def set_sides(self, rollout: Rollout, sides: Sides) -> Rollout:
         """Store which slot is what, once; return the rollout with what is stored."""
@@ -185,6 +216,27 @@ class Journal:
         """Return how a rollout ended, None while it has not."""
         item = self._table.get(*_key(rollout)) or {}
         return Outcome(item["outcome"]) if "outcome" in item else None
+
+    def open_rollouts(self, name: str | None = None) -> list[Open]:
+        """Return the rollouts without outcome, of one service or of all."""
+        items = self._table.query("OPEN", _open(name)[1] if name else "SERVICE#")
+        return [
+            Open(item["service"], item["rollout_id"], int(item["attempt"]))
+            for item in items
+        ]
+
+    def next_attempt(self, known: Open) -> bool:
+        """Count a recovery; return False where somebody else just did."""
+        return self._table.write(
+            f"recovery of rollout {known.rollout_id}",
+            update(
+                *_open(known.service, known.rollout_id),
+                "SET attempt = :next",
+                condition="attempt = :known",
+                next=known.attempt + 1,
+                known=known.attempt,
+            ),
+        )
 
     def rollouts(self, name: str) -> list[Entry]:
         """Return all rollouts of a service, oldest first."""
@@ -232,50 +284,118 @@ class Journal:
         )
         return [_parse(_FINDING, item, f"a finding of {rollout.id}") for item in items]
 
+    # -- what people say -------------------------------------------------------------
+
+    def answer(self, service: str | None, command_id: str) -> Answer | None:
+        """Return what became of a command, None where it was not taken yet."""
+        what = f"COMMAND#{command_id}"
+        item = self._table.get(_whole(service), what)
+        return _parse(_ANSWER, item, f"command {command_id}") if item else None
+
+    def put_answer(self, answer: Answer) -> None:
+        """Store what became of a command, once."""
+        self._table.write(f"answer {answer.command.id}", _answered(answer))
+
+    def put_control(
+        self, service: str, rollout_id: str, control: Control, answer: Answer | None
+    ) -> bool:
+        """Store what a rollout has to heed, with the answer to its command.
+
+        Returns False where the rollout is promoted or closed already. A stop and the
+        promotion exclude each other: whichever is stored first counts.
+        """
+        key = f"SERVICE#{service}", f"ROLLOUT#{rollout_id}"
+        under_way = f"{UNCLOSED} AND attribute_not_exists(promoted)"
+        heeds = (
+            update(
+                *key,
+                "SET stopped = :command",
+                condition=under_way,
+                command=control.id,
+            )
+            if control.verb in STOPS
+            else check(*key, condition=under_way)
+        )
+        refused = self._table.write_all(
+            f"{control.verb} rollout {rollout_id}",
+            heeds,
+            put(
+                f"SERVICE#{service}",
+                f"CONTROL#{rollout_id}#{control.id}",
+                body=_text(_CONTROL, control),
+            ),
+            *([_answered(answer)] if answer else ()),
+        )
+        return not refused[0]
+
+    def controls(self, rollout: Rollout) -> list[Control]:
+        """Return all that a rollout has to heed."""
+        items = self._table.query(
+            f"SERVICE#{rollout.service.name}", f"CONTROL#{rollout.id}#"
+        )
+        return [_parse(_CONTROL, item, f"a control of {rollout.id}") for item in items]
+
+    def freeze(self, service: str | None, freeze: Freeze | None) -> None:
+        """Freeze a service, or the environment; None lets it go on again."""
+        key = _whole(service), "FREEZE"
+        write = put(*key, body=_text(_FREEZE, freeze)) if freeze else delete(*key)
+        self._table.write(f"freeze {service or 'the environment'}", write)
+
+    def freezes(self, service: str | None) -> list[Freeze]:
+        """Return what keeps a service's rollouts from going on."""
+        places = ["ENVIRONMENT", *([f"SERVICE#{service}"] if service else [])]
+        items = [(place, self._table.get(place, "FREEZE")) for place in places]
+        return [
+            _parse(_FREEZE, item, f"the freeze of {p}") for p, item in items if item
+        ]
+
+    def put_token(self, service: str, rollout_id: str, token: str) -> None:
+        """Remember what a waiting rollout is woken by."""
+        self._table.write(
+            f"token of rollout {rollout_id}",
+            put(f"SERVICE#{service}", f"TOKEN#{rollout_id}", token=token),
+        )
+
+    def token(self, service: str, rollout_id: str) -> str | None:
+        """Return what a rollout is woken by, None where it never waited."""
+        item = self._table.get(f"SERVICE#{service}", f"TOKEN#{rollout_id}")
+        return item["token"] if item else None
+
     # -- the lease -------------------------------------------------------------------
 
     def lease(self, name: str) -> Lease | None:
-        """Return a service's lease while a rollout has it, also past its term."""
+        """Return a service's lease while a rollout has it."""
         item = self._table.get(f"SERVICE#{name}", "LEASE")
         if item is None or not item["rollout_id"]:
             return None
         return Lease(
-            name,
-            item["rollout_id"],
-            int(item["fence"]),
-            time_of(item["expires_at"]),
-            time_of(item["write_until"]),
+            name, item["rollout_id"], int(item["fence"]), time_of(item["write_until"])
         )
 
     def acquire(self, rollout: Rollout, now: datetime) -> Held | Busy | Stale:
         """Take the lease and raise the watermark, both or neither.
 
         The holder may take it again; it gets a new fence, and the older one is void.
+        Nobody gets it while a write of its last holder may be under way.
         """
         name, cause = rollout.service.name, rollout.cause
         refused = self._table.write_all(
             f"lease of {name}",
-            update(
-                f"SERVICE#{name}",
-                "LEASE",
-                "SET rollout_id = :me, expires_at = :expiry, write_until = :now "
-                "ADD fence :one",
-                condition="attribute_not_exists(pk) OR rollout_id IN (:me, :nobody) "
-                "OR (expires_at < :now AND write_until < :now)",
-                me=rollout.id,
+            _take(
+                rollout,
+                now,
+                "attribute_not_exists(pk) OR "
+                "(rollout_id IN (:me, :nobody) AND write_until <= :now)",
                 nobody=NOBODY,
-                now=now,
-                expiry=now + TERM,
-                one=1,
             ),
             update(
                 f"SERVICE#{name}",
                 "WATERMARK",
-                "SET pushed_at = :pushed, rollout_id = :me",
-                condition="attribute_not_exists(pk) OR pushed_at < :pushed "
+                "SET ordered_at = :ordered, rollout_id = :me",
+                condition="attribute_not_exists(pk) OR ordered_at < :ordered "
                 "OR rollout_id = :me",
                 me=rollout.id,
-                pushed=cause.pushed_at,
+                ordered=cause.ordered_at,
             ),
         )
         _, stale = refused
@@ -283,45 +403,84 @@ class Journal:
             watermark = self.watermark(name)
             if watermark is not None:
                 return Stale(watermark)
-        lease = self.lease(name)
-        if lease is not None and lease.rollout_id == rollout.id and not any(refused):
-            return Held(lease.fence)
-        return Busy(lease.rollout_id if lease else "another rollout")
+        return self._taken(rollout, refused=any(refused))
 
-    def hold(self, rollout: Rollout, fence: int, now: datetime) -> None:
-        """Renew the lease and the time to write; raise LeaseLost where it is gone.
+    def retake(self, rollout: Rollout, now: datetime) -> Held | Busy:
+        """Take the lease from the rollout's own earlier fence, to restore."""
+        taken = self._table.write(
+            f"lease of {rollout.service.name}, again",
+            _take(rollout, now, "rollout_id = :me AND write_until <= :now"),
+        )
+        return self._taken(rollout, refused=not taken)
 
-        Every stage calls this before it writes to AWS.
+    def _taken(self, rollout: Rollout, *, refused: bool) -> Held | Busy:
+        lease = self.lease(rollout.service.name)
+        if lease is None:
+            return Busy(NOBODY)
+        if refused or lease.rollout_id != rollout.id:
+            return Busy(lease.rollout_id)
+        return Held(lease.fence)
+
+    def hold(self, rollout: Rollout, fence: int, now: datetime) -> Term:
+        """Store until when the holder writes, and return that.
+
+        Raises LeaseLost where somebody else holds the lease.
         """
-        held = self._table.write(
+        until = now + WRITE_TERM
+        before = self._write_until(rollout, fence, until)
+        if before is None:
+            raise _lost(rollout, fence)
+        return Term(until, before)
+
+    def rest(self, rollout: Rollout, fence: int, term: Term, now: datetime) -> None:
+        """Say that the holder's writes are over; nothing where it lost the lease.
+
+        An earlier run of the holder may still be writing: its term stays.
+        """
+        self._write_until(rollout, fence, max(now, term.before))
+
+    def _write_until(
+        self, rollout: Rollout, fence: int, until: datetime
+    ) -> datetime | None:
+        """Return until when was stored before, None where the lease is not held."""
+        old = self._table.swap(
             f"hold the lease of {rollout.service.name}",
             update(
                 f"SERVICE#{rollout.service.name}",
                 "LEASE",
-                "SET expires_at = :expiry, write_until = :until",
+                "SET write_until = :until",
                 condition=OURS,
                 me=rollout.id,
                 fence=fence,
-                expiry=now + TERM,
-                until=now + WRITE_TERM,
+                until=until,
             ),
         )
-        if not held:
-            raise _lost(rollout, fence)
+        return time_of(old["write_until"]) if old else None
 
     def promote(self, rollout: Rollout, fence: int, now: datetime) -> None:
-        """Make the candidate the primary; raise LeaseLost where the lease is gone."""
+        """Make the candidate the primary.
+
+        Raises LeaseLost where the lease is gone, Refused where the rollout was stopped.
+        """
         name, slot = rollout.service.name, rollout.known_sides.candidate
         state = ServiceState(slot, rollout.release.id, rollout.id, now)
-        refused = self._table.write_all(
+        lost, stopped, _ = self._table.write_all(
             f"promote {rollout.release.id} of {name}",
-            put(f"SERVICE#{name}", "STATE", body=_text(_STATE, state)),
             check(
                 f"SERVICE#{name}", "LEASE", condition=OURS, me=rollout.id, fence=fence
             ),
+            update(
+                *_key(rollout),
+                "SET promoted = :true",
+                condition="attribute_not_exists(stopped)",
+                true=True,
+            ),
+            put(f"SERVICE#{name}", "STATE", body=_text(_STATE, state)),
         )
-        if any(refused):
+        if lost:
             raise _lost(rollout, fence)
+        if stopped:
+            raise Refused(f"rollout {rollout.id} was stopped just before its promotion")
 
     def finish(
         self,
@@ -337,11 +496,11 @@ class Journal:
         is given back, and without a fence whatever lease it has. A lease that another
         rollout took meanwhile stays with it.
         """
-        name, what = rollout.service.name, f"close rollout {rollout.id}"
+        name = rollout.service.name
         close = update(
             *_key(rollout),
             "SET outcome = :outcome, reason = :reason, receipt = :receipt",
-            condition="attribute_exists(pk) AND attribute_not_exists(outcome)",
+            condition=UNCLOSED,
             outcome=outcome,
             reason=reason,
             receipt=_text(_RECEIPT, receipt),
@@ -356,12 +515,17 @@ class Journal:
             nobody=NOBODY,
             **fenced,
         )
-        closed, lost = self._table.write_all(what, close, give_back)
-        if lost and not closed:
-            closed = not self._table.write(what, close)
-        elif closed and not lost:
-            self._table.write(what, give_back)
-        if not closed:
+        writes = [
+            close,
+            give_back,
+            delete(*_open(name, rollout.id)),
+            delete(f"SERVICE#{name}", f"TOKEN#{rollout.id}"),
+        ]
+        while any(
+            refused := self._table.write_all(f"close rollout {rollout.id}", *writes)
+        ):
+            writes = [w for w, no in zip(writes, refused, strict=True) if not no]
+        if close in writes:
             return outcome
         stored = self.outcome(rollout)
         if stored is None:
@@ -376,6 +540,36 @@ class Journal:
 
 def _key(rollout: Rollout) -> tuple[str, str]:
     return f"SERVICE#{rollout.service.name}", f"ROLLOUT#{rollout.id}"
+
+
+def _open(name: str, rollout_id: str = "") -> tuple[str, str]:
+    return "OPEN", f"SERVICE#{name}#{rollout_id}"
+
+
+def _whole(service: str | None) -> str:
+    """Return the partition of a service, or of the environment."""
+    return f"SERVICE#{service}" if service else "ENVIRONMENT"
+
+
+def _answered(answer: Answer) -> Write:
+    command = answer.command
+    return put(
+        _whole(command.service), f"COMMAND#{command.id}", body=_text(_ANSWER, answer)
+    )
+
+
+def _take(rollout: Rollout, now: datetime, condition: str, **values: Value) -> Write:
+    """Return the write that takes the lease, with a new fence."""
+    return update(
+        f"SERVICE#{rollout.service.name}",
+        "LEASE",
+        "SET rollout_id = :me, write_until = :now ADD fence :one",
+        condition=condition,
+        me=rollout.id,
+        now=now,
+        one=1,
+        **values,
+    )
 
 
 def _entry(item: Item) -> Entry:

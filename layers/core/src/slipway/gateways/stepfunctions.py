@@ -1,4 +1,4 @@
-"""Starting workflows."""
+"""Starting workflows, looking after them, and waking those that wait."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
+
+
+WAIT_IS_OVER = frozenset({"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"})
+"""What SendTaskSuccess answers where nothing waits any more (API_SendTaskSuccess)."""
 
 
 class Workflows:
@@ -34,6 +38,36 @@ class Workflows:
                 )
             except ClientError as error:
                 if code_of(error) == "ExecutionAlreadyExists":
+                    return False
+                raise
+        return True
+
+    def is_running(self, name: str) -> bool:
+        """Whether the execution of that name runs; not, where there is none."""
+        arn = self._state_machine_arn.replace(":stateMachine:", ":execution:")
+        with translated(f"DescribeExecution {name}"):
+            try:
+                answer = self._client.describe_execution(executionArn=f"{arn}:{name}")
+            except ClientError as error:
+                if code_of(error) == "ExecutionDoesNotExist":
+                    return False
+                raise
+        return answer["status"] == "RUNNING"
+
+
+class Tokens:
+    """Task tokens: what a waiting state can be woken by."""
+
+    def __init__(self, client: SFNClient) -> None:
+        self._client = client
+
+    def wake(self, token: str) -> bool:
+        """End a wait; return False where it was over already."""
+        with translated("SendTaskSuccess"):
+            try:
+                self._client.send_task_success(taskToken=token, output="{}")
+            except ClientError as error:
+                if code_of(error) in WAIT_IS_OVER:
                     return False
                 raise
         return True

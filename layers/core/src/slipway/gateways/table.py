@@ -66,15 +66,33 @@ class Table:
         (kind, details), *_ = write.items()
         with translated(f"journal: {what}"):
             try:
-                if kind == "Put":
-                    self._client.put_item(TableName=self._name, **details)
-                else:
-                    self._client.update_item(TableName=self._name, **details)
+                match kind:
+                    case "Put":
+                        self._client.put_item(TableName=self._name, **details)
+                    case "Delete":
+                        self._client.delete_item(TableName=self._name, **details)
+                    case _:
+                        self._client.update_item(TableName=self._name, **details)
             except ClientError as error:
                 if code_of(error) != "ConditionalCheckFailedException":
                     raise
                 return False
         return True
+
+    def swap(self, what: str, write: Write) -> Item | None:
+        """Update an item; return what the update replaced, None where refused."""
+        with translated(f"journal: {what}"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._name,
+                    ReturnValues="UPDATED_OLD",
+                    **write["Update"],
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return None
+        return _plain(answer.get("Attributes", {}))
 
     def write_all(self, what: str, *writes: Write) -> list[bool]:
         """Make all writes or none; return which of them their conditions refused."""
@@ -115,6 +133,11 @@ def update(
     }
 
 
+def delete(pk: str, sk: str, /) -> Write:
+    """Return the removal of an item, whether it is there or not."""
+    return {"Delete": {"Key": _wire({"pk": pk, "sk": sk})}}
+
+
 def check(pk: str, sk: str, /, *, condition: str, **values: Value) -> Write:
     """Return a condition that must hold for the writes beside it."""
     return {"ConditionCheck": _guarded(pk, sk, condition, values)}
@@ -128,11 +151,14 @@ def time_of(value: Any) -> datetime:
 def _guarded(
     pk: str, sk: str, condition: str, values: Mapping[str, Value]
 ) -> dict[str, Any]:
-    return {
+    guarded: dict[str, Any] = {
         "Key": _wire({"pk": pk, "sk": sk}),
         "ConditionExpression": condition,
-        "ExpressionAttributeValues": _wire({f":{k}": v for k, v in values.items()}),
     }
+    if values:
+        named = {f":{name}": value for name, value in values.items()}
+        guarded["ExpressionAttributeValues"] = _wire(named)
+    return guarded
 
 
 def _wire(values: Mapping[str, Value]) -> dict[str, Any]:

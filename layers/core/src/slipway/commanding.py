@@ -1,0 +1,192 @@
+"""Carrying out what people command."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from slipway import clock
+from slipway.domain.control import (
+    REPEATING,
+    STEERING,
+    STOPS,
+    Answer,
+    Command,
+    Control,
+    Freeze,
+    Verb,
+)
+from slipway.domain.release import Ask, Cause
+from slipway.domain.rollout import Outcome
+from slipway.errors import NotFound
+from slipway.hearing import wake
+from slipway.starting import start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slipway.domain.rollout import Rollout
+    from slipway.gateways.journal import Entry
+    from slipway.wiring import App
+
+TICK = timedelta(microseconds=1)
+"""The least by which one cause is newer than another."""
+
+
+def obey(command: Command, app: App) -> Answer:
+    """Carry out a command once, however often word of it comes; wake who waits."""
+    answer = app.journal.answer(command.service, command.id)
+    if answer is None:
+        answer = _carry_out(command, app)
+    if answer.accepted:
+        wake(app, command.service)
+    return answer
+
+
+def _carry_out(command: Command, app: App) -> Answer:
+    if command.service is not None:
+        try:
+            app.journal.service(command.service)
+        except NotFound as unknown:
+            return _refuse(command, f"{unknown}; correct the name", app)
+    if command.verb in STEERING:
+        return _steer(command, app)
+    if command.verb in REPEATING:
+        return _repeat(command, app)
+    return _freeze(command, app)
+
+
+# ----------------------------------------------------- a rollout under way
+
+
+def _steer(command: Command, app: App) -> Answer:
+    service = command.service or ""
+    entries = app.journal.rollouts(service)
+    under_way = [e.rollout for e in entries if e.outcome is None]
+    if command.rollout_id is None:
+        lease = app.journal.lease(service)
+        holders = [r for r in under_way if lease and r.id == lease.rollout_id]
+        meant = holders or under_way[-1:]
+    else:
+        meant = [r for r in under_way if r.id == command.rollout_id]
+    if not meant:
+        which = command.rollout_id or "any"
+        return _refuse(command, f"{service} has no rollout under way ({which})", app)
+    rollout = meant[0]
+    step = command.step
+    if command.verb is Verb.SKIP and step is None:
+        step = _present_step(rollout, app)
+    control = Control(
+        command.id, command.verb, command.by, command.why, clock.now(), step
+    )
+    reason = f"rollout {rollout.id} heeds: {control}"
+    answer = Answer(
+        command, accepted=True, reason=reason, at=control.at, rollout_id=rollout.id
+    )
+    if app.journal.put_control(service, rollout.id, control, answer):
+        return answer
+    late = f"too late: rollout {rollout.id} is promoted or closed already"
+    hint = "; undo it instead" if command.verb in STOPS else ""
+    return _refuse(command, late + hint, app)
+
+
+def _present_step(rollout: Rollout, app: App) -> int:
+    """Return the step that a rollout is in, by what it did last; the first before."""
+    names = [mark.name for mark in app.journal.marks(rollout)]
+    steps = [int(n.rpartition("-")[2]) for n in names if n.startswith("capacity-")]
+    return max(steps, default=0)
+
+
+# ----------------------------------------------------- a release once more
+
+
+def _repeat(command: Command, app: App) -> Answer:
+    service = command.service or ""
+    frozen = app.journal.freezes(service)
+    if frozen:
+        return _refuse(command, f"{service} is {frozen[0]}; unfreeze it first", app)
+    entries = app.journal.rollouts(service)
+    found = (
+        _to_retry(command, entries)
+        if command.verb is Verb.RETRY
+        else _to_return_to(command, entries, _serving(service, app))
+    )
+    if isinstance(found, str):
+        return _refuse(command, found, app)
+    watermark = app.journal.watermark(service)
+    now = clock.now()
+    if watermark is not None:
+        now = max(now, watermark.ordered_at + TICK)
+    cause = Cause(
+        found.cause.repository,
+        found.cause.tag,
+        found.cause.digest,
+        found.cause.pushed_at,
+        Ask(command.id, command.by, command.why, now, found.id),
+    )
+    rollout_id = start(service, cause, app)
+    reason = f"rollout {rollout_id} brings release {found.release.id} once more"
+    answer = Answer(
+        command,
+        accepted=True,
+        reason=reason,
+        at=clock.now(),
+        rollout_id=rollout_id,
+    )
+    app.journal.put_answer(answer)
+    return answer
+
+
+def _serving(service: str, app: App) -> str | None:
+    state = app.journal.state(service)
+    return state.release_id if state else None
+
+
+def _to_retry(command: Command, entries: Sequence[Entry]) -> Rollout | str:
+    """Return the rollout to try again: the one named, or the last that failed."""
+    ended = [e for e in entries if e.outcome not in (None, Outcome.PROMOTED)]
+    if command.rollout_id is not None:
+        ended = [e for e in ended if e.rollout.id == command.rollout_id]
+    if not ended:
+        which = command.rollout_id or "any"
+        return f"{command.service} has no rollout that ended unpromoted ({which})"
+    return ended[-1].rollout
+
+
+def _to_return_to(
+    command: Command, entries: Sequence[Entry], serving: str | None
+) -> Rollout | str:
+    """Return a rollout of the release to go back to: the one before, or the named."""
+    promoted = [e.rollout for e in entries if e.outcome is Outcome.PROMOTED]
+    if command.to is not None:
+        named = [r for r in promoted if r.release.id == command.to]
+        if not named:
+            return f"release {command.to} was never promoted in {command.service}"
+        return named[-1]
+    earlier = [r for r in promoted if r.release.id != serving]
+    if not earlier:
+        return f"{command.service} has no earlier release to go back to"
+    return earlier[-1]
+
+
+# ----------------------------------------------------- freezing
+
+
+def _freeze(command: Command, app: App) -> Answer:
+    what = command.service or "the environment"
+    if command.verb is Verb.FREEZE:
+        freeze = Freeze(command.id, command.by, command.why, clock.now())
+        reason = f"{what} is {freeze}"
+    else:
+        freeze = None
+        reason = f"{what} goes on, by {command.by}: {command.why}"
+    app.journal.freeze(command.service, freeze)
+    answer = Answer(command, accepted=True, reason=reason, at=clock.now())
+    app.journal.put_answer(answer)
+    return answer
+
+
+def _refuse(command: Command, reason: str, app: App) -> Answer:
+    answer = Answer(command, accepted=False, reason=reason, at=clock.now())
+    app.journal.put_answer(answer)
+    return answer

@@ -1,0 +1,69 @@
+"""What the sweep looks after: events are hints, and some never come."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from slipway.domain.release import Cause, Image
+from slipway.domain.rollout import Outcome
+from slipway.errors import SlipwayError
+from slipway.reaction import UNUSABLE, reject
+from slipway.recovering import recover
+from slipway.starting import start
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from slipway.domain.service import Service
+    from slipway.wiring import App
+
+ROUND_MINUTES = 15
+"""Each service's images are looked through once in so many minutes."""
+
+QUICK_ATTEMPTS = 3
+"""Recoveries that follow each other by the minute; later ones once a round."""
+
+
+def recover_dead(now: datetime, app: App) -> None:
+    """Restore after every open rollout whose execution is gone."""
+    for known in app.journal.open_rollouts():
+        if known.attempt < QUICK_ATTEMPTS or now.minute % ROUND_MINUTES == 0:
+            why = "its execution is gone and no word of that came"
+            recover(known, why, Outcome.ROLLED_BACK, app)
+
+
+def start_missed(now: datetime, app: App) -> None:
+    """Start rollouts of images that were pushed and of which no word came."""
+    images: dict[str, list[Image]] = {}
+    problem: SlipwayError | None = None
+    for name in app.journal.services():
+        if _turn(name) != now.minute % ROUND_MINUTES:
+            continue
+        try:
+            service = app.journal.service(name)
+            if service.repository not in images:
+                images[service.repository] = app.registry.tagged(service.repository)
+            _start_newest(service, images[service.repository], app)
+        except UNUSABLE as error:
+            reject(error, service_name=name)
+        except SlipwayError as error:
+            problem = error
+    if problem is not None:
+        raise problem
+
+
+def _start_newest(service: Service, images: list[Image], app: App) -> None:
+    newest = next((image for image in images if service.hears(image.tag)), None)
+    if newest is None:
+        return
+    watermark = app.journal.watermark(service.name)
+    if watermark is not None and newest.pushed_at <= watermark.ordered_at:
+        return
+    cause = Cause(newest.repository, newest.tag, newest.digest, newest.pushed_at)
+    start(service.name, cause, app)
+
+
+def _turn(service: str) -> int:
+    """Return the minute of a round in which a service's images are looked through."""
+    return hashlib.sha256(service.encode()).digest()[0] % ROUND_MINUTES
