@@ -125,11 +125,13 @@ class LocalCloud:
         delays: Delays | None = None,
         open_questions: OpenQuestions | None = None,
         seed: int = 1,
+        schedules: bool = True,
     ) -> Self:
         """Start a cloud and deploy the template into it.
 
         `data_plane` makes what carries requests, and writes their metrics.
         `parameters` gives the template's parameters, once the network is known.
+        Without `schedules` no rule makes events of its own.
         """
         router = Router(clock)
         process = _Process(router)
@@ -138,7 +140,7 @@ class LocalCloud:
         random = Random(seed)  # noqa: S311  chance that can be repeated
         background = Background()
         try:
-            events = EventBus(clock, background)
+            events = EventBus(clock, background, schedules=schedules)
             functions = Functions(clock, background, random)
             states = States(clock, background, random, functions, events)
             topics = Topics()

@@ -41,6 +41,10 @@ class Delays:
     """27 minutes, the longest pause between such attempts (Amazon ECS Developer Guide,
     service-throttle-logic)."""
 
+    ecs_read_lag_seconds: float = 0.0
+    """How long ago DescribeServices, DescribeTasks and ListTasks look. No figure is
+    stated: reads are eventually consistent (Amazon ECS API reference)."""
+
     propagation_seconds: float = 3.0
     """Until all nodes of a load balancer act on a changed rule, weight or target
     health. No figure is stated (Application Load Balancers user guide,

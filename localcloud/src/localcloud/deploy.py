@@ -16,7 +16,7 @@ import boto3
 
 from localcloud.api import REGION, NotModelled
 from localcloud.asl import load
-from localcloud.asl.definition import LAMBDA_INVOKE, START_EXECUTION, Definition
+from localcloud.asl.definition import FUNCTION_RESOURCES, START_EXECUTION, Definition
 from localcloud.asl.expressions import is_expression
 from localcloud.clock import Clock
 from localcloud.events import EventBus, Rule, RuleTarget, Target
@@ -50,6 +50,11 @@ _RESOURCE_KEYS = frozenset(
     }
 )
 
+
+_RATE = re.compile(
+    r"rate\((?P<value>[1-9]\d*) (?P<unit>minute|hour|day)(?P<plural>s?)\)"
+)
+_RATE_UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 _ASYNCHRONOUS_WAITS = (0.0, 60.0, 120.0)
 """Seconds before each try of an event (invocation-async-error-handling.html)."""
@@ -382,15 +387,20 @@ class _Deployment:
         properties = resource.properties
         if properties.get("EventBusName", "default") != "default":
             raise NotModelled(f"event bus {properties['EventBusName']}")
+        pattern = properties.get("EventPattern")
+        schedule = properties.get("ScheduleExpression")
+        if pattern is None and schedule is None:
+            raise InvalidTemplate("a rule needs EventPattern or ScheduleExpression")
         self._services.events.rule(
             Rule(
                 resource.name,
-                properties["EventPattern"],
+                pattern,
                 [
                     self._target(resource.logical_id, target)
                     for target in properties["Targets"]
                 ],
                 properties.get("State", "ENABLED") == "ENABLED",
+                None if schedule is None else _rate_seconds(schedule),
             )
         )
 
@@ -524,7 +534,7 @@ class _Deployment:
         for state in definition.states.values():
             place = f"{definition.source}, state {state.name}"
             called = state.fields.get("Arguments", {})
-            if state.fields.get("Resource") == LAMBDA_INVOKE:
+            if state.fields.get("Resource") in FUNCTION_RESOURCES:
                 yield "lambda:InvokeFunction", place
                 name = called["FunctionName"]
                 try:
@@ -560,6 +570,16 @@ class _FunctionTarget:
             except FunctionError:
                 continue
             return
+
+
+def _rate_seconds(expression: str) -> float:
+    """Read a rate (eb-rate-expressions.html)."""
+    if expression.startswith("cron("):
+        raise NotModelled(f"ScheduleExpression {expression}")
+    read = _RATE.fullmatch(expression)
+    if read is None or (read["plural"] == "s") == (int(read["value"]) == 1):
+        raise InvalidTemplate(f"ScheduleExpression {expression} is no rate")
+    return float(read["value"]) * _RATE_UNITS[read["unit"]]
 
 
 def _only(place: str, properties: Mapping[str, Any], names: str) -> None:

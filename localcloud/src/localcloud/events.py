@@ -1,4 +1,4 @@
-"""EventBridge: one bus, rules with patterns, deliveries to queues, topics, functions.
+"""EventBridge: one bus, rules with patterns or schedules, and their deliveries.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-how-it-works.html
 """
@@ -14,7 +14,7 @@ from moto.events.models import EventPattern
 from localcloud.api import ACCOUNT, REGION, AwsError, NotModelled, Parameters, only
 from localcloud.background import Background
 from localcloud.clock import Clock
-from localcloud.identity import Ids, timestamp
+from localcloud.identity import Ids, arn, timestamp
 
 DELIVERY_SECONDS = 0.5
 """Modelled time from an event to its targets; AWS states "typically" about that
@@ -61,17 +61,29 @@ class Rule:
     """One rule of the default bus."""
 
     name: str
-    pattern: Mapping[str, Any]
+    pattern: Mapping[str, Any] | None
+    """None where only the schedule counts."""
     targets: list[RuleTarget]
     enabled: bool = True
-    matcher: EventPattern = field(init=False)
+    every_seconds: float | None = None
+    """The schedule: how often the rule makes an event of its own."""
+    matcher: EventPattern | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.matcher = EventPattern.load(json.dumps(self.pattern))
+        self.matcher = None
+        if self.pattern is not None:
+            self.matcher = EventPattern.load(json.dumps(self.pattern))
+
+    @property
+    def arn(self) -> str:
+        """The rule's ARN."""
+        return arn("events", f"rule/{self.name}")
 
     def matches(self, event: Event) -> bool:
         """Say whether an event is for this rule."""
-        return self.enabled and bool(self.matcher.matches_event(cast("Any", event)))
+        if not self.enabled or self.matcher is None:
+            return False
+        return bool(self.matcher.matches_event(cast("Any", event)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,10 @@ class EventBus:
         clock: Clock,
         background: Background,
         delivery_seconds: float = DELIVERY_SECONDS,
+        *,
+        schedules: bool = True,
     ) -> None:
+        """Take `schedules` False to have no rule make events of its own."""
         self.rules: dict[str, Rule] = {}
         self.log: list[Event] = []
         """Every event that was put, in order."""
@@ -105,11 +120,16 @@ class EventBus:
         self.delivery_seconds = delivery_seconds
         self._clock = clock
         self._background = background
+        self._schedules = schedules
         self._ids = Ids("events")
 
     def rule(self, rule: Rule) -> None:
-        """Add or replace a rule."""
+        """Add or replace a rule; its schedule counts from now."""
         self.rules[rule.name] = rule
+        if self._schedules and rule.every_seconds is not None:
+            self._background.begin(
+                self._follow(rule, rule.every_seconds), f"schedule of rule {rule.name}"
+            )
 
     def put(self, event: Event) -> str:
         """Accept an event and return its id; deliveries follow after their delay.
@@ -128,18 +148,45 @@ class EventBus:
         }
         self.log.append(whole)
         for rule in self.rules.values():
-            if not rule.matches(whole):
-                continue
-            for target in rule.targets:
-                delivery = Delivery(whole, rule, target, self.delivery_seconds)
-                for one in self.disturb(delivery) if self.disturb else [delivery]:
-                    self._clock.call_later(one.delay_seconds, self._begin, one)
+            if rule.matches(whole):
+                self._send(whole, rule)
         return str(whole["id"])
 
     @property
     def operations(self) -> Mapping[str, Callable[[Parameters], dict[str, Any]]]:
         """The API operations, to be served as events."""
         return {"PutEvents": self._put_events}
+
+    async def _follow(self, rule: Rule, every_seconds: float) -> None:
+        """Make a rule's scheduled events, which no other rule sees and no log holds."""
+        due = self._clock.time() + every_seconds
+        while True:
+            await self._clock.sleep(due - self._clock.time())
+            if self.rules[rule.name] is not rule:
+                return
+            if rule.enabled:
+                self._send(self._scheduled(rule), rule)
+            due += every_seconds
+
+    def _scheduled(self, rule: Rule) -> Event:
+        """Return the event of eb-create-rule-schedule.html."""
+        return {
+            "version": "0",
+            "id": self._ids.uuid("event"),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": ACCOUNT,
+            "time": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": REGION,
+            "resources": [rule.arn],
+            "detail": {},
+        }
+
+    def _send(self, event: Event, rule: Rule) -> None:
+        for target in rule.targets:
+            delivery = Delivery(event, rule, target, self.delivery_seconds)
+            for one in self.disturb(delivery) if self.disturb else [delivery]:
+                self._clock.call_later(one.delay_seconds, self._begin, one)
 
     def _begin(self, delivery: Delivery) -> None:
         self._background.begin(

@@ -18,6 +18,9 @@ from localcloud.api import ACCOUNT, REGION, AwsError, NotModelled, Router, only
 from localcloud.clock import Clock
 from localcloud.identity import REGISTRY, Ids, arn
 
+_PAGE, _PAGE_LIMIT = 100, 1000
+"""Images of a page, by default and at most (API_DescribeImages)."""
+
 
 class EventSink(Protocol):
     """Takes events in the shape that EventBridge gives them."""
@@ -186,25 +189,28 @@ class Images:
         }
 
     def _describe_images(self, params: dict[str, Any]) -> dict[str, Any]:
-        only(params, "repositoryName", "registryId", "imageIds")
+        """Describe named images, or all by pages (API reference, DescribeImages)."""
+        only(
+            params,
+            "repositoryName",
+            "registryId",
+            "imageIds",
+            "filter",
+            "maxResults",
+            "nextToken",
+        )
         repository = self._repository(params["repositoryName"])
         if "imageIds" not in params:
-            chosen = list(repository.images.values())
-        else:
-            chosen = [self._find(repository, i) for i in params["imageIds"]]
-        return {
-            "imageDetails": [
-                {
-                    "registryId": ACCOUNT,
-                    "repositoryName": repository.name,
-                    "imageDigest": image.digest,
-                    "imageTags": list(image.tags),
-                    "imageSizeInBytes": len(json.dumps(image.manifest)),
-                    "imagePushedAt": image.pushed_at,
-                }
-                for image in chosen
-            ]
-        }
+            return _page(repository, params)
+        if {"maxResults", "nextToken"} & set(params):
+            raise AwsError(
+                "InvalidParameterException",
+                "Invalid parameter at 'imageIds': no pages of images that are named",
+            )
+        if "filter" in params:
+            raise NotModelled("parameter filter together with imageIds")
+        chosen = [self._find(repository, i) for i in params["imageIds"]]
+        return {"imageDetails": [_details(repository, image) for image in chosen]}
 
     def _find(self, repository: Repository, image_id: Mapping[str, str]) -> Image:
         digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
@@ -213,9 +219,10 @@ class Images:
                 "InvalidParameterException",
                 "Invalid parameter at 'imageIds': neither tag nor digest is given",
             )
-        found = (
-            repository.tagged(tag) if tag is not None else None
-        ) or repository.images.get(digest or "")
+        if tag is not None:
+            found = repository.tagged(tag)
+        else:
+            found = repository.images.get(str(digest))
         if found is None or (digest is not None and found.digest != digest):
             raise AwsError(
                 "ImageNotFoundException",
@@ -267,3 +274,43 @@ class Images:
                 | ({"image-tag": tag} if tag is not None else {}),
             }
         )
+
+
+def _page(repository: Repository, params: dict[str, Any]) -> dict[str, Any]:
+    """Return one page of a repository's images; a token says where it begins."""
+    wanted = params.get("filter", {})
+    only(wanted, "tagStatus")
+    status = wanted.get("tagStatus", "ANY")
+    chosen = [
+        image
+        for image in repository.images.values()
+        if status == "ANY" or (status == "TAGGED") == bool(image.tags)
+    ]
+    limit = params.get("maxResults", _PAGE)
+    if limit > _PAGE_LIMIT:
+        raise AwsError(
+            "InvalidParameterException",
+            f"Invalid parameter at 'maxResults': above {_PAGE_LIMIT}",
+        )
+    token = params.get("nextToken", "0")
+    if not token.isdecimal():
+        raise AwsError("InvalidParameterException", "Invalid parameter at 'nextToken'")
+    end = int(token) + limit
+    answer: dict[str, Any] = {
+        "imageDetails": [
+            _details(repository, image) for image in chosen[end - limit : end]
+        ]
+    }
+    if end < len(chosen):
+        answer["nextToken"] = str(end)
+    return answer
+
+
+def _details(repository: Repository, image: Image) -> dict[str, Any]:
+    return {
+        "registryId": ACCOUNT,
+        "repositoryName": repository.name,
+        "imageDigest": image.digest,
+        "imageSizeInBytes": len(json.dumps(image.manifest)),
+        "imagePushedAt": image.pushed_at,
+    } | ({"imageTags": list(image.tags)} if image.tags else {})

@@ -134,7 +134,8 @@ TYPES: Mapping[str, ResourceType] = {
     "AWS::SNS::Subscription": _type("Protocol TopicArn Endpoint", "", _itself),
     "AWS::SNS::TopicPolicy": _type("Topics PolicyDocument", "", _itself),
     "AWS::Events::Rule": _type(
-        "Name Description EventPattern EventBusName State Targets Tags",
+        "Name Description EventPattern ScheduleExpression EventBusName State Targets "
+        "Tags",
         "Name",
         lambda name: arn("events", f"rule/{name}"),
     ),

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/Welcome.html
 """
 
 import asyncio
+import base64
 import json
 import re
 import uuid
@@ -14,6 +15,7 @@ from random import Random
 from typing import Any
 
 from localcloud.api import AwsError, Parameters, only
+from localcloud.asl.callbacks import Callback
 from localcloud.asl.definition import Definition
 from localcloud.asl.errors import TASK_FAILED, StatesError
 from localcloud.asl.interpreter import PAYLOAD_BYTES, Identity, Interpreter, Progress
@@ -27,6 +29,9 @@ _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 """What StartExecution takes as a name (API_StartExecution)."""
 
 _LIST_LIMIT = 1000
+
+_TOKEN_BYTES = 510
+"""A token's size before it is written as text: real ones have some 700 characters."""
 
 
 @dataclass(slots=True)
@@ -59,6 +64,8 @@ class Execution:
     progress: Progress = field(default_factory=Progress)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    callback: Callback | None = None
+    """The newest wait for a task token."""
 
     @property
     def description(self) -> dict[str, Any]:
@@ -101,6 +108,7 @@ class States:
         self._functions = functions
         self._events = events
         self._listeners: list[Callable[[Execution, str], object]] = []
+        self._callbacks: dict[str, Callback] = {}
 
     def create(self, name: str, definition: Definition) -> StateMachine:
         """Add a state machine."""
@@ -120,6 +128,8 @@ class States:
             "DescribeExecution": self._describe_execution,
             "ListExecutions": self._list_executions,
             "StopExecution": self._stop_execution,
+            "SendTaskSuccess": self._send_task_success,
+            "SendTaskFailure": self._send_task_failure,
         }
 
     async def finished(self, execution_arn: str) -> Execution:
@@ -171,6 +181,14 @@ class States:
                 execution.task.cancel()
         return execution
 
+    def callback(self, execution: Execution) -> Callback:
+        """Make a task token for an execution, and the wait for it."""
+        secret = self._random.randbytes(_TOKEN_BYTES)
+        callback = Callback(base64.b64encode(secret).decode())
+        self._callbacks[callback.token] = callback
+        execution.callback = callback
+        return callback
+
     # ------------------------------------------------------------- running executions
 
     async def _run(self, execution: Execution, payload: Any) -> None:
@@ -181,7 +199,7 @@ class States:
         interpreter = Interpreter(
             machine.definition,
             identity,
-            tasks=_Integrations(self, self._functions),
+            tasks=_Integrations(self, self._functions, execution),
             clock=self._clock,
             random=self._random,
             progress=execution.progress,
@@ -206,6 +224,8 @@ class States:
         execution.status = status
         execution.stopped = self._clock.now()
         execution.progress.events += 1
+        if execution.callback is not None:
+            execution.callback.void()
         execution.ended.set()
         self._tell(execution)
 
@@ -258,6 +278,35 @@ class States:
         execution = self.stop(**_snake(params))
         return {"stopDate": execution.stopped}
 
+    def _send_task_success(self, params: Parameters) -> dict[str, Any]:
+        only(params, "taskToken", "output")
+        callback = self._waiting(params["taskToken"])
+        if len(params["output"].encode()) > PAYLOAD_BYTES:
+            raise AwsError("ValidationException", "output is longer than 262144 bytes")
+        try:
+            result = json.loads(params["output"])
+        except ValueError as error:
+            raise AwsError("InvalidOutput", f"Invalid Output: {error}") from None
+        callback.succeed(result)
+        return {}
+
+    def _send_task_failure(self, params: Parameters) -> dict[str, Any]:
+        only(params, "taskToken", "error", "cause")
+        callback = self._waiting(params["taskToken"])
+        callback.fail(StatesError(params.get("error", ""), params.get("cause", "")))
+        return {}
+
+    def _waiting(self, token: str) -> Callback:
+        callback = self._callbacks.get(token)
+        if callback is None:
+            raise AwsError("InvalidToken", "Invalid Token: 'Invalid token'")
+        if callback.over:
+            raise AwsError(
+                "TaskTimedOut",
+                "Task Timed Out: 'Provided task does not exist anymore'",
+            )
+        return callback
+
     def _list_executions(self, params: Parameters) -> dict[str, Any]:
         only(params, "stateMachineArn", "statusFilter", "maxResults", "nextToken")
         machine = params["stateMachineArn"]
@@ -290,6 +339,8 @@ class _Integrations:
 
     states: States
     functions: Functions
+    execution: Execution
+    """The one that calls."""
 
     async def invoke(self, function: str, payload: Any) -> Mapping[str, Any]:
         """Run a function (connect-lambda.html)."""
@@ -326,6 +377,10 @@ class _Integrations:
         for key in ("Input", "Output"):
             described[key] = json.loads(str(described[key]))
         return described
+
+    def callback(self) -> Callback:
+        """Return a wait for a new token."""
+        return self.states.callback(self.execution)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -24,6 +24,8 @@ async def start(
     parameters: Mapping[str, str] | None = None,
     seed: int = 1,
     clock: Clock | None = None,
+    *,
+    schedules: bool = True,
 ) -> LocalCloud:
     """Start a cloud, in virtual time unless it gets a clock."""
     clock = clock or Clock()
@@ -35,6 +37,7 @@ async def start(
         template=template,
         parameters=lambda _: given if template else {},
         seed=seed,
+        schedules=schedules,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from localcloud.asl import load
 from localcloud.cloud import LocalCloud
 from localcloud.states import Execution
 
@@ -198,3 +199,117 @@ def test_each_change_of_status_is_an_event() -> None:
         ("b", "ABORTED"),
         ("a", "SUCCEEDED"),
     ]
+
+
+# ------------------------------------------------------------------------ task tokens
+
+WAITING = {
+    "QueryLanguage": "JSONata",
+    "StartAt": "S",
+    "States": {
+        "S": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Arguments": {
+                "FunctionName": "greet-test",
+                "Payload": {"name": "{% $states.context.Task.Token %}"},
+            },
+            "TimeoutSeconds": 60,
+            "End": True,
+        }
+    },
+}
+
+
+async def waiting(cloud: LocalCloud, name: str) -> tuple[Execution, str]:
+    """Start an execution that waits for its token; return both."""
+    machine = cloud.states.create("waiting", load(json.dumps(WAITING)))
+    execution = cloud.states.start(machine.arn, "{}", name)
+    await cloud.clock.sleep(10)
+    assert execution.callback is not None
+    return execution, execution.callback.token
+
+
+def answer(token: str, output: str = "{}") -> str | None:
+    """Send a success; return the error's code."""
+    try:
+        workflows().send_task_success(taskToken=token, output=output)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return None
+
+
+def test_a_word_by_token_becomes_the_states_result() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        execution, token = await waiting(cloud, "a")
+        assert answer(token, '{"go": [1]}') is None
+        await cloud.clock.sleep(1)
+        assert (execution.status, execution.output) == ("SUCCEEDED", '{"go": [1]}')
+        assert answer(token) == "TaskTimedOut"
+
+    play(scene)
+
+
+def test_a_failure_by_token_fails_the_task() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        execution, token = await waiting(cloud, "a")
+        workflows().send_task_failure(taskToken=token, error="Mine", cause="why")
+        assert answer(token) == "TaskTimedOut"
+        await cloud.clock.sleep(1)
+        assert (execution.status, execution.error) == ("FAILED", "Mine")
+        assert execution.cause == "why"
+
+    play(scene)
+
+
+def test_a_token_is_void_once_its_task_is_over_however_it_ended() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        late, token = await waiting(cloud, "late")
+        await cloud.clock.sleep(51)
+        assert (late.status, late.error) == ("FAILED", "States.Timeout")
+        assert answer(token) == "TaskTimedOut"
+        stopped, token = await waiting(cloud, "stopped")
+        cloud.states.stop(stopped.arn)
+        assert answer(token) == "TaskTimedOut"
+        await cloud.clock.sleep(100)
+        assert stopped.status == "ABORTED"
+
+    play(scene)
+
+
+def test_a_word_that_overtakes_the_function_counts_and_the_function_runs_on() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        answers: list[str | None] = []
+
+        def overtake(service: str, *_: object) -> None:
+            if service == "dynamodb" and not answers:
+                callback = next(iter(cloud.states.executions.values())).callback
+                assert callback is not None
+                answers.append(answer(callback.token, '"early"'))
+
+        cloud.router.before(overtake)
+        execution, token = await waiting(cloud, "a")
+        assert answers == [None]
+        assert (execution.status, execution.output) == ("SUCCEEDED", '"early"')
+        # Started; entered, scheduled, started, succeeded, exited; succeeded.
+        assert execution.progress.events == 7
+        stored = boto3.client("dynamodb", region_name="eu-west-1").get_item(
+            TableName=cloud.stack.outputs["JournalName"], Key={"pk": {"S": token}}
+        )
+        assert "Item" in stored
+
+    play(scene)
+
+
+def test_what_is_no_token_or_no_json_is_refused_and_ends_nothing() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        execution, token = await waiting(cloud, "a")
+        assert answer("x" + token) == "InvalidToken"
+        assert answer(token, "{") == "InvalidOutput"
+        assert answer(token, json.dumps("x" * 262_144)) == "ValidationException"
+        assert execution.status == "RUNNING"
+        assert answer(token) is None
+        await cloud.clock.sleep(1)
+        assert execution.status == "SUCCEEDED"
+
+    play(scene)

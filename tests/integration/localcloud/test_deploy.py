@@ -230,6 +230,15 @@ def rule(target: Any, **more: Any) -> dict[str, Any]:
     return {"Type": "AWS::Events::Rule", "Properties": properties}
 
 
+def every(expression: str | None) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "Targets": [{"Id": "q", "Arn": {"Fn::GetAtt": ["Q", "Arn"]}}]
+    }
+    if expression is not None:
+        properties["ScheduleExpression"] = expression
+    return {"Type": "AWS::Events::Rule", "Properties": properties}
+
+
 def machine(definition: Any, **more: Any) -> dict[str, Any]:
     return {
         "Type": "AWS::Serverless::StateMachine",
@@ -312,9 +321,29 @@ MAY_INVOKE = [
             "F: property ReservedConcurrentExecutions",
         ),
         (
-            {"R": rule("a", ScheduleExpression="rate(1 minute)")},
+            {"Q": QUEUE, "R": every("cron(0 9 * * ? *)")},
             NotModelled,
-            "R: property ScheduleExpression",
+            "ScheduleExpression cron(0 9 * * ? *)",
+        ),
+        (
+            {"Q": QUEUE, "R": every("rate(1 minutes)")},
+            InvalidTemplate,
+            "ScheduleExpression rate(1 minutes) is no rate",
+        ),
+        (
+            {"Q": QUEUE, "R": every("rate(2 minute)")},
+            InvalidTemplate,
+            "ScheduleExpression rate(2 minute) is no rate",
+        ),
+        (
+            {"Q": QUEUE, "R": every("rate(1 minute)")},
+            InvalidTemplate,
+            "rule slipway-R: no policy lets events.amazonaws.com use",
+        ),
+        (
+            {"Q": QUEUE, "R": every(None)},
+            InvalidTemplate,
+            "a rule needs EventPattern or ScheduleExpression",
         ),
         (
             {
@@ -426,6 +455,77 @@ def test_a_rule_may_call_a_function_which_is_tried_three_times(tmp_path: Path) -
         cloud.events.put({"source": "a", "detail-type": "b", "detail": {}})
         await cloud.clock.sleep(3600)
         assert cloud.functions.invocations == {"slipway-F": 3}
+
+    play(scene, template=template, parameters={})
+
+
+OPEN_QUEUE = {
+    "Type": "AWS::SQS::QueuePolicy",
+    "Properties": {
+        "Queues": [{"Ref": "Q"}],
+        "PolicyDocument": {
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": "*",
+            }
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("expression", "schedules", "count"),
+    [
+        ("rate(1 minute)", True, 60),
+        ("rate(30 minutes)", True, 2),
+        ("rate(1 hour)", True, 1),
+        ("rate(1 minute)", False, 0),
+    ],
+)
+def test_a_schedule_feeds_a_queue_or_is_switched_off(
+    tmp_path: Path, expression: str, *, schedules: bool, count: int
+) -> None:
+    template = tmp_path / "template.yaml"
+    resources = {"Q": QUEUE, "P": OPEN_QUEUE, "R": every(expression)}
+    template.write_text(yaml.safe_dump({"Resources": resources}))
+
+    async def scene(cloud: LocalCloud) -> None:
+        await cloud.clock.sleep(3601)
+        bodies = [json.loads(m.body) for m in cloud.stack.queues["Q"].messages]
+        assert len(bodies) == count
+        arn = cloud.stack.resource("R").arn
+        assert all(body["resources"] == [arn] for body in bodies)
+
+    play(scene, template=template, parameters={}, schedules=schedules)
+
+
+def test_a_schedule_may_call_a_function_that_permits_it(tmp_path: Path) -> None:
+    code = tmp_path / "f"
+    code.mkdir()
+    (code / "app.py").write_text("def handler(event, context): print(event)\n")
+    target = {"Id": "f", "Arn": {"Fn::GetAtt": ["F", "Arn"]}}
+    scheduled = every("rate(5 minutes)")
+    scheduled["Properties"]["Targets"] = [target]
+    permission = {
+        "FunctionName": {"Ref": "F"},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "events.amazonaws.com",
+        "SourceArn": {"Fn::GetAtt": ["R", "Arn"]},
+    }
+    resources = {
+        "F": FUNCTION,
+        "R": scheduled,
+        "P": {"Type": "AWS::Lambda::Permission", "Properties": permission},
+    }
+    template = tmp_path / "template.yaml"
+    template.write_text(yaml.safe_dump({"Resources": resources}))
+
+    async def scene(cloud: LocalCloud) -> None:
+        await cloud.clock.sleep(301)
+        assert cloud.functions.invocations == {"slipway-F": 1}
+        assert "'source': 'aws.events'" in cloud.functions.logs[0]["message"]
 
     play(scene, template=template, parameters={})
 

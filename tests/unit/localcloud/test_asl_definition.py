@@ -90,6 +90,14 @@ def test_a_definition_that_is_right_is_read() -> None:
         ),
         (task(Catch=[{"ErrorEquals": ["A"]}]), "state S: Catch: needs Next"),
         (
+            task(Resource=f"{INVOKE}.waitForTaskToken", Arguments={}),
+            "state S: Arguments needs FunctionName",
+        ),
+        (
+            task(Resource=f"{INVOKE}.waitForTaskToken"),
+            "state S: Arguments: nothing gives away $states.context.Task.Token",
+        ),
+        (
             {"Type": "Choice", "Choices": [{"Condition": True, "Next": "S"}]},
             "state S: needs a Default",
         ),
@@ -109,6 +117,33 @@ def test_expressions_are_read_when_the_definition_is() -> None:
     found = findings({"S": task(Output={"a": ["{% 1 + %}"]})})
     assert found[0].startswith("state S: Output: ")
     assert "{% 1 + %}" in found[0]
+
+
+def giving(**fields: Any) -> dict[str, Any]:
+    payload = "{% $merge([$states.input, {'t': $states.context.Task.Token}]) %}"
+    return task(Arguments={"FunctionName": "f", "Payload": payload}) | fields
+
+
+def test_a_token_is_there_for_the_arguments_of_a_state_that_waits_for_it() -> None:
+    waiting = giving(Resource=f"{INVOKE}.waitForTaskToken", TimeoutSeconds=60)
+    assert load(machine({"S": waiting})).states["S"].fields["TimeoutSeconds"] == 60
+
+
+GIVEN = "{% $states.context.Task.Token %}"
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        (giving(), "Arguments"),
+        (giving(Resource=f"{INVOKE}.waitForTaskToken", Output=GIVEN), "Output"),
+        ({"Type": "Pass", "Output": GIVEN, "End": True}, "Output"),
+    ],
+)
+def test_there_is_no_token_elsewhere(state: dict[str, Any], place: str) -> None:
+    assert findings({"S": state}) == [
+        f"state S: {place}: $states.context.Task does not exist here"
+    ]
 
 
 def test_functions_that_step_functions_lacks_are_named() -> None:

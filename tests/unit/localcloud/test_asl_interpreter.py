@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from localcloud.asl import StatesError, load
+from localcloud.asl.callbacks import Callback
 from localcloud.asl.interpreter import (
     TRANSITION_SECONDS,
     Identity,
@@ -29,6 +30,19 @@ class Script:
     answers: list[Any]
     payloads: list[Any] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
+    words: list[tuple[float, Any]] = field(default_factory=list)
+    """For each token: when it comes back, and with what."""
+
+    def callback(self) -> Callback:
+        """Bring the next token back after its time."""
+        made = Callback(f"token {len(self.callbacks)}")
+        self.callbacks.append(made)
+        if self.words:
+            after, word = self.words.pop(0)
+            bring = made.fail if isinstance(word, StatesError) else made.succeed
+            self.clock.call_later(after, bring, word)
+        return made
 
     async def invoke(self, function: str, payload: Any) -> Mapping[str, Any]:
         """Play the next answer; a number is a wait, and then an answer."""
@@ -75,6 +89,7 @@ def run(
     payload: Any = None,
     answers: list[Any] | None = None,
     seed: int = 1,
+    words: list[tuple[float, Any]] | None = None,
     **top: Any,
 ) -> Run:
     document = {
@@ -86,7 +101,7 @@ def run(
 
     async def main() -> Run:
         clock = Clock()
-        result = Run(Script(clock, answers or []), Progress())
+        result = Run(Script(clock, answers or [], words=words or []), Progress())
         interpreter = Interpreter(
             definition,
             Identity("arn:execution", "one", "arn:machine", "m", clock.now()),
@@ -436,3 +451,91 @@ def test_a_cancelled_execution_runs_no_catch() -> None:
         return progress
 
     assert run_virtual(main()).visited == ["S"]
+
+
+# -------------------------------------------------------------------- task tokens
+
+CAUGHT = [{"ErrorEquals": ["States.ALL"], "Next": "C", "Output": "{% $states %}"}]
+
+
+def waiting(**fields: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": f"{INVOKE}.waitForTaskToken",
+        "Arguments": {
+            "FunctionName": "f",
+            "Payload": {"token": "{% $states.context.Task.Token %}"},
+        },
+        "TimeoutSeconds": 60,
+        "End": True,
+    } | fields
+
+
+def test_a_task_waits_for_its_token_and_gives_what_came_with_it() -> None:
+    done = run({"S": waiting()}, answers=["ignored"], words=[(50, {"word": "go"})])
+    assert done.script.payloads == [{"token": "token 0"}]
+    assert done.output == {"word": "go"}
+    assert 50 <= done.seconds < 51
+    # Started; entered, scheduled, started, submitted, succeeded, exited.
+    assert done.progress.events == 7
+
+
+def test_a_token_that_does_not_come_back_times_the_task_out() -> None:
+    done = run({"S": waiting()}, answers=["ignored"], words=[(61, "late")])
+    assert done.error is not None
+    assert done.error.error == "States.Timeout"
+    assert 60 <= done.seconds < 61
+    assert done.script.callbacks[0].over
+    # Started; entered, scheduled, started, submitted, timed out.
+    assert done.progress.events == 6
+
+
+def test_a_timeout_counts_from_the_invocation_and_ends_it_too() -> None:
+    done = run({"S": waiting()}, answers=[100.0])
+    assert done.error is not None
+    assert done.error.error == "States.Timeout"
+    assert 60 <= done.seconds < 61
+    assert done.progress.events == 5
+
+
+def test_a_word_that_overtakes_the_functions_answer_counts() -> None:
+    done = run({"S": waiting()}, answers=[30.0], words=[(10, "early")])
+    assert done.output == "early"
+    assert 10 <= done.seconds < 11
+
+
+def test_a_function_error_fails_the_task_at_once_and_ends_its_token() -> None:
+    done = run({"S": waiting()}, answers=[failure("Broken")], words=[(10, "late")])
+    assert done.error is not None
+    assert done.error.error == "Broken"
+    assert done.seconds < 1
+    assert done.script.callbacks[0].over
+
+
+def test_a_failure_by_token_is_caught_by_its_name() -> None:
+    catch = [{"ErrorEquals": ["Refused"], "Next": "C"}]
+    done = run(
+        {"S": waiting(Catch=catch), "C": {"Type": "Succeed"}},
+        answers=["ignored"],
+        words=[(10, StatesError("Refused", "why"))],
+    )
+    assert done.output == {"Error": "Refused", "Cause": "why"}
+
+
+def test_each_attempt_has_a_token_of_its_own() -> None:
+    retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 5}]
+    done = run(
+        {"S": waiting(Retry=retry)},
+        answers=[failure("Busy"), "ignored"],
+        words=[(7, "for the first"), (20, "for the second")],
+    )
+    assert [p["token"] for p in done.script.payloads] == ["token 0", "token 1"]
+    assert done.output == "for the second"
+
+
+def test_the_token_is_gone_when_the_task_is_over() -> None:
+    done = run(
+        {"S": waiting(Catch=CAUGHT), "C": {"Type": "Succeed"}},
+        answers=[failure("Broken")],
+    )
+    assert set(done.output["context"]) == {"Execution", "State", "StateMachine"}

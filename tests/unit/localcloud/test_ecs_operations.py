@@ -5,9 +5,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from localcloud.api import NotModelled
+from localcloud.delays import Delays
 from localcloud.fixture import create_system
 
-from tests.unit.localcloud.compute import SHOP, client, compute_cloud, virtual
+from tests.unit.localcloud.compute import (
+    SHOP,
+    Cloud,
+    client,
+    compute_cloud,
+    virtual,
+)
 
 V1 = {"app": "cart", "version": "v1"}
 
@@ -133,3 +140,82 @@ async def test_tasks_are_listed_by_desired_status() -> None:
         assert victim not in {t["taskArn"] for t in cloud.tasks("cart-a")}
         assert [t["taskArn"] for t in cloud.tasks("cart-a", "STOPPED")] == [victim]
         assert cloud.tasks("cart-b") == []
+
+
+# -------------------------------------------------------------------- reads that lag
+
+
+def counts(cloud: Cloud) -> tuple[int, int]:
+    described = cloud.describe("cart-a")
+    return described["desiredCount"], described["runningCount"]
+
+
+@virtual
+async def test_reads_are_up_to_date_unless_they_lag() -> None:
+    async with compute_cloud() as cloud:
+        cloud.system()
+        cloud.launch("cart", "a", V1, 2)
+        assert counts(cloud) == (2, 0)
+
+
+@virtual
+async def test_services_and_tasks_are_read_as_they_were() -> None:
+    async with compute_cloud(Delays(ecs_read_lag_seconds=60)) as cloud:
+        cloud.system()
+        answer = client("ecs").describe_services(cluster="demo", services=["cart-a"])
+        assert [f["reason"] for f in answer["failures"]] == ["MISSING"]
+        await cloud.clock.sleep(60)
+        assert counts(cloud) == (0, 0)
+        cloud.launch("cart", "a", V1, 2)
+        await cloud.clock.sleep(59)
+        assert counts(cloud) == (0, 0)
+        assert cloud.tasks("cart-a") == []
+        first = cloud.compute.ecs.tasks()[0]
+        answer = client("ecs").describe_tasks(cluster="demo", tasks=[first.arn])
+        assert [f["reason"] for f in answer["failures"]] == ["MISSING"]
+        await cloud.clock.sleep(1)
+        assert counts(cloud) == (2, 0)
+        await cloud.clock.sleep(60)
+        assert counts(cloud) == (2, 2)
+        assert len(cloud.tasks("cart-a")) == 2
+        cloud.scale("cart-a", 1)
+        await cloud.clock.sleep(30)
+        assert {t.wanted for t in cloud.compute.ecs.tasks()} == {True, False}
+        assert len(cloud.tasks("cart-a")) == 2
+        assert counts(cloud) == (2, 2)
+        await cloud.clock.sleep(60)
+        assert len(cloud.tasks("cart-a")) == 1
+        assert len(cloud.tasks("cart-a", "STOPPED")) == 1
+
+
+@virtual
+async def test_an_update_answers_with_what_it_has_changed_even_then() -> None:
+    async with compute_cloud(Delays(ecs_read_lag_seconds=60)) as cloud:
+        cloud.system()
+        await cloud.clock.sleep(100)
+        answer = client("ecs").update_service(
+            cluster="demo", service="cart-a", desiredCount=3
+        )
+        assert answer["service"]["desiredCount"] == 3
+        assert counts(cloud) == (0, 0)
+
+
+@virtual
+async def test_the_lag_can_be_changed_on_the_way() -> None:
+    async with compute_cloud() as cloud:
+        ecs = cloud.compute.ecs
+        cloud.system()
+        cloud.launch("cart", "a", V1, 1)
+        await cloud.settled("cart-a", 1)
+        ecs.read_lag_seconds = 10
+        cloud.scale("cart-a", 2)
+        assert counts(cloud) == (1, 1)
+        await cloud.clock.sleep(10)
+        assert counts(cloud) == (2, 1)
+        ecs.read_lag_seconds = 300
+        cloud.scale("cart-a", 3)
+        await cloud.clock.sleep(299)
+        assert counts(cloud) == (2, 1)
+        ecs.read_lag_seconds = 0
+        assert counts(cloud) == (3, 3)
+        assert ecs.read_lag_seconds == 0

@@ -18,6 +18,7 @@ class Inbox:
     refusals: int = 0
     arn: str = "arn:inbox"
     received: list[tuple[float, Any]] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
 
     async def deliver(self, event: dict[str, Any]) -> None:
         """Refuse as often as told, then keep."""
@@ -25,6 +26,7 @@ class Inbox:
             self.refusals -= 1
             raise Undeliverable("not now")
         self.received.append((self.clock.time(), event["detail"]))
+        self.events.append(event)
 
     @property
     def details(self) -> list[Any]:
@@ -40,16 +42,17 @@ class World:
     bus: EventBus
     background: Background
 
-    def inbox(self, pattern: Any, **rule: Any) -> Inbox:
+    def inbox(self, pattern: Any = None, **rule: Any) -> Inbox:
         """Add a rule with one target."""
         inbox = Inbox(self.clock)
         self.bus.rule(Rule("r", pattern, [RuleTarget(inbox)], **rule))
         return inbox
 
 
-def world() -> World:
+def world(*, schedules: bool = True) -> World:
     clock, background = Clock(), Background()
-    return World(clock, EventBus(clock, background), background)
+    bus = EventBus(clock, background, schedules=schedules)
+    return World(clock, bus, background)
 
 
 def event(detail: Any = None, **fields: Any) -> dict[str, Any]:
@@ -207,5 +210,80 @@ def test_put_events_puts_what_is_right_and_names_what_is_not() -> None:
             put({"Entries": [entry] * 11})
         with pytest.raises(NotModelled, match="EndpointId"):
             put({"Entries": [entry], "EndpointId": "e"})
+
+    run_virtual(main())
+
+
+# -------------------------------------------------------------------------- schedules
+
+
+def test_a_scheduled_rule_makes_an_event_of_its_own_each_time() -> None:
+    async def main() -> None:
+        here = world()
+        await here.clock.sleep(7)
+        inbox = here.inbox(every_seconds=60)
+        other = Inbox(here.clock)
+        pattern = {"source": ["aws.events"]}
+        here.bus.rule(Rule("other", pattern, [RuleTarget(other)]))
+        await here.clock.sleep(185)
+        assert [time for time, _ in inbox.received] == [
+            pytest.approx(67.5),
+            pytest.approx(127.5),
+            pytest.approx(187.5),
+        ]
+        one = dict(inbox.events[0])
+        assert len({event.pop("id") for event in inbox.events}) == 3
+        del one["id"]
+        assert one == {
+            "version": "0",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "111122223333",
+            "time": "2026-01-05T09:01:07Z",
+            "region": "eu-west-1",
+            "resources": ["arn:aws:events:eu-west-1:111122223333:rule/r"],
+            "detail": {},
+        }
+        assert other.received == []
+        assert here.bus.log == []
+        await here.background.close()
+
+    run_virtual(main())
+
+
+def test_a_rule_without_a_pattern_takes_no_events_that_are_put() -> None:
+    async def main() -> None:
+        here = world()
+        inbox = here.inbox(every_seconds=60)
+        here.bus.put(event())
+        await here.clock.sleep(10)
+        assert inbox.received == []
+
+    run_virtual(main())
+
+
+def test_a_disabled_or_replaced_schedule_stands_still() -> None:
+    async def main() -> None:
+        here = world()
+        first = here.inbox(every_seconds=60)
+        here.bus.rules["r"].enabled = False
+        await here.clock.sleep(90)
+        here.bus.rules["r"].enabled = True
+        await here.clock.sleep(60)
+        assert [time for time, _ in first.received] == [pytest.approx(120.5)]
+        second = here.inbox(every_seconds=60)
+        await here.clock.sleep(90)
+        assert len(first.received) == 1
+        assert [time for time, _ in second.received] == [pytest.approx(210.5)]
+
+    run_virtual(main())
+
+
+def test_a_bus_without_schedules_makes_no_events() -> None:
+    async def main() -> None:
+        here = world(schedules=False)
+        inbox = here.inbox(every_seconds=60)
+        await here.clock.sleep(600)
+        assert inbox.received == []
 
     run_virtual(main())

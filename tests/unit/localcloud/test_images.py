@@ -110,3 +110,59 @@ async def test_a_deleted_image_cannot_be_pulled() -> None:
         with pytest.raises(ImageMissing, match="not found"):
             images.image("shop", digest)
         assert cloud.events.events[-1]["detail"]["action-type"] == "DELETE"
+
+
+def _pages(**params: Any) -> list[list[dict[str, Any]]]:
+    pages = (
+        client("ecr")
+        .get_paginator("describe_images")
+        .paginate(repositoryName="shop", **params)
+    )
+    return [page["imageDetails"] for page in pages]
+
+
+@virtual
+async def test_images_are_listed_by_pages_and_by_whether_they_have_a_tag() -> None:
+    async with compute_cloud() as cloud:
+        images = _with_repository(cloud).compute.images
+        digests = [images.push("shop", "latest", {"n": n}) for n in range(103)]
+        kept = images.push("shop", "kept", {"n": 0})
+        assert [len(page) for page in _pages()] == [100, 3]
+        assert [i["imageDigest"] for page in _pages() for i in page] == digests
+        [tagged] = _pages(filter={"tagStatus": "TAGGED"})
+        assert [(i["imageDigest"], i["imageTags"]) for i in tagged] == [
+            (kept, ["kept"]),
+            (digests[-1], ["latest"]),
+        ]
+        untagged = _pages(
+            filter={"tagStatus": "UNTAGGED"}, PaginationConfig={"PageSize": 60}
+        )
+        assert [len(page) for page in untagged] == [60, 41]
+        assert all("imageTags" not in image for page in untagged for image in page)
+        assert len(_pages(filter={"tagStatus": "ANY"}, maxResults=1000)[0]) == 103
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"maxResults": 5, "imageIds": [{"imageTag": "v1"}]},
+        {"nextToken": "5", "imageIds": [{"imageTag": "v1"}]},
+        {"nextToken": "five"},
+        {"maxResults": 1001},
+    ],
+)
+@virtual
+async def test_pages_that_cannot_be_are_refused(params: dict[str, Any]) -> None:
+    async with compute_cloud() as cloud:
+        _with_repository(cloud).compute.images.push("shop", "v1", V1)
+        with pytest.raises(ClientError, match="InvalidParameterException"):
+            client("ecr").describe_images(repositoryName="shop", **params)
+
+
+@virtual
+async def test_tag_and_digest_have_to_name_the_same_image() -> None:
+    async with compute_cloud() as cloud:
+        digest = _with_repository(cloud).compute.images.push("shop", "v1", V1)
+        assert _describe(imageTag="v1", imageDigest=digest)["imageDigest"] == digest
+        with pytest.raises(ClientError, match="ImageNotFoundException"):
+            _describe(imageTag="v2", imageDigest=digest)

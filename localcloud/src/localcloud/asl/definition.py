@@ -18,7 +18,9 @@ from localcloud.asl.expressions import (
 )
 
 LAMBDA_INVOKE = "arn:aws:states:::lambda:invoke"
+LAMBDA_INVOKE_AND_WAIT = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 START_EXECUTION = "arn:aws:states:::states:startExecution.sync:2"
+FUNCTION_RESOURCES = frozenset({LAMBDA_INVOKE, LAMBDA_INVOKE_AND_WAIT})
 
 _MACHINE_FIELDS = frozenset(
     {"Comment", "QueryLanguage", "StartAt", "TimeoutSeconds", "States", "Version"}
@@ -48,6 +50,7 @@ _RETRY_FIELDS = frozenset(
 _CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
 _ARGUMENTS: Mapping[str, frozenset[str]] = {
     LAMBDA_INVOKE: frozenset({"FunctionName", "Payload"}),
+    LAMBDA_INVOKE_AND_WAIT: frozenset({"FunctionName", "Payload"}),
     START_EXECUTION: frozenset({"StateMachineArn", "Input", "Name"}),
 }
 _NAME_LIMIT = 80
@@ -254,11 +257,14 @@ def _task(raw: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(arguments, dict):
         yield "Arguments must be a mapping"
         return
-    required = "FunctionName" if resource == LAMBDA_INVOKE else "StateMachineArn"
+    of_function = resource in FUNCTION_RESOURCES
+    required = "FunctionName" if of_function else "StateMachineArn"
     if required not in arguments:
         yield f"Arguments needs {required}"
     for finding in _unknown(arguments, _ARGUMENTS[resource]):
         yield f"Arguments: {finding}"
+    if resource == LAMBDA_INVOKE_AND_WAIT and not _gives_token(arguments):
+        yield "Arguments: nothing gives away $states.context.Task.Token"
     for entry in raw.get("Retry", ()):
         yield from (f"Retry: {finding}" for finding in _retry(entry))
     for entry in raw.get("Catch", ()):
@@ -268,6 +274,14 @@ def _task(raw: Mapping[str, Any]) -> Iterator[str]:
             "States.ALL" in e.get("ErrorEquals", ()) for e in raw.get(field, ())[:-1]
         ):
             yield f"{field}: States.ALL must be in the last entry"
+
+
+def _gives_token(arguments: Mapping[str, Any]) -> bool:
+    """Say whether a wait can be ended: somebody has to get its token."""
+    try:
+        return any("Task" in names(e).context for e in expressions_in(arguments))
+    except InvalidExpression:
+        return True
 
 
 def _retry(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -335,9 +349,18 @@ def _expression_findings(raw: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{place}: the function ${function} is not modelled"
             for member in sorted(used.states - members):
                 yield f"{place}: $states.{member} does not exist here"
+            for member in sorted(used.context - _context(raw, place)):
+                yield f"{place}: $states.context.{member} does not exist here"
 
 
 _ALWAYS = frozenset({"input", "context"})
+_CONTEXT = frozenset({"Execution", "State", "StateMachine"})
+
+
+def _context(raw: Mapping[str, Any], place: str) -> frozenset[str]:
+    """Return the members of $states.context: a token is for arguments only."""
+    waits = raw.get("Resource") == LAMBDA_INVOKE_AND_WAIT
+    return _CONTEXT | {"Task"} if waits and place == "Arguments" else _CONTEXT
 
 
 def _places(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any, frozenset[str]]]:

@@ -87,6 +87,8 @@ class Names:
     functions: frozenset[str]
     states: frozenset[str]
     """The members of $states."""
+    context: frozenset[str]
+    """The members of $states.context."""
 
 
 @cache
@@ -96,6 +98,7 @@ def names(expression: str) -> Names:
     called: set[str] = set()
     bound: set[str] = set()
     members: set[str] = set()
+    context: set[str] = set()
     for symbol in _symbols(_compiled(expression).ast, set()):
         kind = getattr(symbol, "type", None)
         if kind in {"function", "partial"}:
@@ -112,8 +115,13 @@ def names(expression: str) -> Names:
             first = symbol.steps[0]
             if (first.type, first.value) == ("variable", "states"):
                 members.add(symbol.steps[1].value)
+                if symbol.steps[1].value == "context":
+                    context.update(str(step.value) for step in symbol.steps[2:3])
     return Names(
-        frozenset(used - bound - called), frozenset(called - bound), frozenset(members)
+        frozenset(used - bound - called),
+        frozenset(called - bound),
+        frozenset(members),
+        frozenset(context),
     )
 
 

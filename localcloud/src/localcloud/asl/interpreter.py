@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html and
 https://states-language.net; times are modelled seconds.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,14 @@ from datetime import datetime
 from random import Random
 from typing import Any, Protocol
 
-from localcloud.asl.definition import LAMBDA_INVOKE, Definition, State, Way
+from localcloud.asl.callbacks import Callback
+from localcloud.asl.definition import (
+    LAMBDA_INVOKE,
+    LAMBDA_INVOKE_AND_WAIT,
+    Definition,
+    State,
+    Way,
+)
 from localcloud.asl.errors import (
     DATA_LIMIT,
     QUERY_EVALUATION,
@@ -51,6 +59,9 @@ class Tasks(Protocol):
 
         A cancelled wait stops it.
         """
+
+    def callback(self) -> Callback:
+        """Return a wait for a new token."""
 
 
 @dataclass(slots=True)
@@ -154,7 +165,7 @@ class Interpreter:
 
     def _evaluate(self, visit: "_Visit", template: Any, **more: Any) -> Any:
         identity = self._identity
-        context = {
+        context: dict[str, Any] = {
             "Execution": {
                 "Id": identity.execution_arn,
                 "Name": identity.name,
@@ -168,6 +179,8 @@ class Interpreter:
             },
             "StateMachine": {"Id": identity.machine_arn, "Name": identity.machine_name},
         }
+        if visit.token is not None:
+            context["Task"] = {"Token": visit.token}
         states = {"input": visit.payload, "context": context, **more}
         moment = Moment(self._clock.now(), self._random)
         return evaluate(template, {**self._variables, "states": states}, moment)
@@ -250,6 +263,8 @@ class Interpreter:
         return False
 
     async def _attempt(self, visit: "_Visit") -> Any:
+        if visit.state.fields["Resource"] == LAMBDA_INVOKE_AND_WAIT:
+            return await self._attempt_with_token(visit)
         arguments = self._field(visit, "Arguments", {})
         _check_size(arguments)
         if visit.state.fields["Resource"] == LAMBDA_INVOKE:
@@ -269,12 +284,61 @@ class Interpreter:
         self._progress.record(1)
         return result
 
-    async def _in_time(self, visit: "_Visit", work: Awaitable[Any]) -> Any:
-        if "TimeoutSeconds" not in visit.state.fields:
-            return await work
-        limit = _seconds(
-            "TimeoutSeconds", self._field(visit, "TimeoutSeconds", None), lowest=1
+    async def _attempt_with_token(self, visit: "_Visit") -> Any:
+        """Invoke a function, and wait until somebody brings back its token.
+
+        The function's answer is of no interest, but for a failure; an answer to the
+        token that overtakes it counts. The function then runs on.
+        """
+        callback = self._tasks.callback()
+        visit.token = callback.token
+        try:
+            arguments = self._field(visit, "Arguments", {})
+        finally:
+            visit.token = None
+        _check_size(arguments)
+        limit = self._limit(visit)
+        late = None
+        if limit is not None:
+            late = self._clock.call_later(limit, callback.fail, _too_long(limit))
+        self._progress.record(2)
+        invoked = asyncio.create_task(
+            self._run_to_answer(
+                callback, arguments["FunctionName"], arguments.get("Payload", {})
+            )
         )
+        try:
+            if not await callback.ended_before(invoked):
+                invoked.result()
+                self._progress.record(1)
+            result = await callback.result()
+        finally:
+            callback.void()
+            invoked.cancel()
+            if late is not None:
+                late.cancel()
+        _check_size(result)
+        self._progress.record(1)
+        return result
+
+    async def _run_to_answer(
+        self, callback: Callback, function: str, payload: Any
+    ) -> None:
+        try:
+            await self._tasks.invoke(function, payload)
+        except StatesError as error:
+            callback.fail(error)
+
+    def _limit(self, visit: "_Visit") -> int | None:
+        if "TimeoutSeconds" not in visit.state.fields:
+            return None
+        value = self._field(visit, "TimeoutSeconds", None)
+        return _seconds("TimeoutSeconds", value, lowest=1)
+
+    async def _in_time(self, visit: "_Visit", work: Awaitable[Any]) -> Any:
+        limit = self._limit(visit)
+        if limit is None:
+            return await work
         timeout = self._clock.timeout(limit)
         try:
             async with timeout:
@@ -282,9 +346,7 @@ class Interpreter:
         except TimeoutError as error:
             if not timeout.expired():
                 raise
-            raise StatesError(
-                TIMEOUT, f"the task took longer than {limit} seconds"
-            ) from error
+            raise _too_long(limit) from error
 
 
 @dataclass(slots=True)
@@ -295,6 +357,12 @@ class _Visit:
     payload: Any
     entered: datetime
     retries: int = 0
+    token: str | None = None
+    """What `$states.context.Task.Token` is, where it is anything."""
+
+
+def _too_long(limit: int) -> StatesError:
+    return StatesError(TIMEOUT, f"the task took longer than {limit} seconds")
 
 
 def _seconds(name: str, value: Any, *, lowest: int) -> int:

@@ -1,7 +1,7 @@
 """The operations of ECS's API that Slipway and its demo use.
 
-Answers follow the ECS API reference. One thing is simpler: reads are always up to
-date, while ECS's lists lag a little behind.
+Answers follow the ECS API reference. Reads of services and tasks lag as long as
+`read_lag_seconds` says; those of task definitions are always up to date.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from localcloud.delays import Delays, OpenQuestions
 from localcloud.ecs.definitions import TaskDefinitions
 from localcloud.ecs.lifecycle import Lifecycle
 from localcloud.ecs.notices import Notices, service_shape, task_shape
+from localcloud.ecs.past import Past
 from localcloud.ecs.records import Service, Task
 from localcloud.ecs.scheduler import Scheduler
 from localcloud.elb import Elb
@@ -52,6 +53,9 @@ class Ecs:
         self._clusters: dict[str, str] = {}
         self._services: dict[str, Service] = {}
         self._tasks: dict[str, Task] = {}
+        self._past = Past(
+            clock, self._services, self._tasks, delays.ecs_read_lag_seconds
+        )
         self._background = Background()
         notices = Notices(clock, events)
         self._scheduler = Scheduler(
@@ -63,6 +67,7 @@ class Ecs:
             background=self._background,
             services=self._services,
             remember=self._remember,
+            changed=self._past.note,
         )
         self._lifecycle = Lifecycle(
             clock=clock,
@@ -89,6 +94,18 @@ class Ecs:
             },
         )
 
+    @property
+    def read_lag_seconds(self) -> float:
+        """How long ago DescribeServices, DescribeTasks and ListTasks look.
+
+        May be set at any time; a longer lag reaches back to when it was set.
+        """
+        return self._past.lag_seconds
+
+    @read_lag_seconds.setter
+    def read_lag_seconds(self, seconds: float) -> None:
+        self._past.lag_seconds = seconds
+
     async def close(self) -> None:
         """Let go of all tasks; stopping what runs is the runtime's to do."""
         await self._background.close()
@@ -114,6 +131,7 @@ class Ecs:
         for known in list(self._tasks.values()):
             if known.stopped_at is not None and known.stopped_at < oldest:
                 del self._tasks[known.arn]
+                self._past.forget(known)
         self._tasks[task.arn] = task
 
     def _cluster(self, name: str | None) -> str:
@@ -255,6 +273,7 @@ class Ecs:
             service.subnets, service.network = self._subnets(params), network
         if changed or params.get("forceNewDeployment"):
             self._scheduler.deploy(service, definition)
+        self._past.note(service)
         self._scheduler.wake(service)
         return {"service": service_shape(service)}
 
@@ -271,19 +290,27 @@ class Ecs:
             )
         found, failures = [], []
         for name in params["services"]:
-            try:
-                service = self.service(name, cluster_arn)
-            except AwsError:
+            service, shape = self._seen(name, cluster_arn)
+            if service is None or shape is None:
                 short = name.rsplit("/", 1)[-1]
                 cluster = cluster_arn.rsplit("/", 1)[1]
                 missing = arn("ecs", f"service/{cluster}/{short}")
                 failures.append({"arn": missing, "reason": "MISSING"})
                 continue
-            shape = service_shape(service)
             if "TAGS" in params.get("include", ()):
                 shape["tags"] = [dict(t) for t in service.tags]
             found.append(shape)
         return {"services": found, "failures": failures}
+
+    def _seen(
+        self, name: str, cluster_arn: str
+    ) -> tuple[Service | None, dict[str, Any] | None]:
+        """Return a service and what a read shows of it, each None where missing."""
+        try:
+            service = self.service(name, cluster_arn)
+        except AwsError:
+            return None, None
+        return service, self._past.look(service)
 
     # --------------------------------------------------------------------------- tasks
 
@@ -295,8 +322,9 @@ class Ecs:
         if "serviceName" in params:
             service = self.service(params["serviceName"], cluster_arn)
             chosen = [t for t in chosen if t.service is service]
-        running = params.get("desiredStatus", "RUNNING") == "RUNNING"
-        arns = [t.arn for t in chosen if t.wanted is running]
+        status = params.get("desiredStatus", "RUNNING")
+        looks = [self._past.look(task) for task in chosen]
+        arns = [s["taskArn"] for s in looks if s and s["desiredStatus"] == status]
         if len(arns) > params.get("maxResults", _TASKS_PER_CALL):
             raise NotModelled("ListTasks beyond its first page")
         return {"taskArns": arns}
@@ -311,12 +339,12 @@ class Ecs:
         found, failures = [], []
         for name in params["tasks"]:
             task = self._task(cluster_arn, name)
-            if task is None:
+            shape = None if task is None else self._past.look(task)
+            if task is None or shape is None:
                 cluster, short = cluster_arn.rsplit("/", 1)[1], name.rsplit("/", 1)[-1]
                 missing = arn("ecs", f"task/{cluster}/{short}")
                 failures.append({"arn": missing, "reason": "MISSING"})
                 continue
-            shape = task_shape(task)
             if "TAGS" in params.get("include", ()):
                 shape["tags"] = [dict(t) for t in _tags(task)]
             found.append(shape)

@@ -48,6 +48,8 @@ class Scheduler:
     """Every service by its ARN."""
     remember: Callable[[Task], None]
     """Called with each new task."""
+    changed: Callable[[Service | Task], None]
+    """Called with a service or task after each change of what reads show of it."""
     lifecycle: Lifecycle = field(init=False)
     _due: set[str] = field(default_factory=set)
     _ids: Ids = field(default_factory=lambda: Ids("ecs"))
@@ -72,6 +74,7 @@ class Scheduler:
         service.deployments.insert(0, deployment)
         service.failed_starts, service.no_start_before = 0, 0.0
         self._conclude(service, deployment, RolloutState.IN_PROGRESS, "in progress")
+        self.changed(service)
         self.wake(service)
         return deployment
 
@@ -86,6 +89,8 @@ class Scheduler:
         if task.status is TaskStatus.STOPPED:
             service.tasks.remove(task)
             self._count_failure(task)
+        self.changed(task)
+        self.changed(service)
         self.wake(service)
 
     # ------------------------------------------------------------------ failed tasks
@@ -130,6 +135,7 @@ class Scheduler:
         self._start_missing(service)
         self._forget_replaced(service)
         self._complete(service)
+        self.changed(service)
 
     def _healthy(self, task: Task) -> bool:
         return task.status is TaskStatus.RUNNING and all(
