@@ -1,36 +1,165 @@
-"""A status as people read it, and as programs do."""
+"""What the command shows, as people read it and as programs do."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from slipway.domain.control import REPEATING, Command
 from slipway.domain.rollout import Outcome
 
-from slipway_cli.status import Role, RolloutStatus, ServiceStatus, SlotStatus
+from slipway_cli.commands import Reply
+from slipway_cli.exits import Exit
+from slipway_cli.following import Followed
+from slipway_cli.lookup import Wanted
+from slipway_cli.status import (
+    Frozen,
+    Role,
+    RolloutStatus,
+    Scope,
+    ServiceStatus,
+    SlotStatus,
+)
 
 ROLE_STYLES = {Role.PRIMARY: "bold green", Role.CANDIDATE: "yellow", Role.IDLE: "dim"}
 GOOD_ENDS = frozenset({Outcome.PROMOTED, Outcome.SUPERSEDED})
+AGAIN = "correct it and push again, or try the same again by `slipway retry`"
+ADVICE = {
+    Outcome.PROMOTED: "",
+    Outcome.ROLLED_BACK: AGAIN,
+    Outcome.ABORTED: AGAIN,
+    Outcome.SUPERSEDED: "wait for the newer one, by `slipway wait` without an id",
+    Outcome.REJECTED: "correct what the reason names, and push again",
+    Outcome.FAILED: "a person is needed: docs/operations.md says what to do",
+}
+"""What to do after each end."""
+type Facts = dict[str, object]
 
 
-def as_json(environment: str, services: Sequence[ServiceStatus], now: datetime) -> str:
+# ----------------------------------------------------- for programs
+
+
+def as_json(facts: Mapping[str, object]) -> str:
     """Return one JSON document; times in ISO 8601."""
-    document = {
-        "environment": environment,
-        "at": now,
-        "services": [asdict(service) for service in services],
-    }
-    return json.dumps(document, default=_text, indent=2)
+    return json.dumps(facts, default=_text, indent=2)
 
 
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{value!r} has no place in a status")
+    raise TypeError(f"{value!r} has no place in a document")
+
+
+def status_facts(
+    environment: str, services: Sequence[ServiceStatus], now: datetime
+) -> Facts:
+    """Return a status as data."""
+    return {
+        "environment": environment,
+        "at": now,
+        "services": [asdict(service) for service in services],
+    }
+
+
+def reply_facts(reply: Reply, environment: str) -> Facts:
+    """Return a command and its answer as data."""
+    answer = asdict(reply.answer) if reply.answer else None
+    if answer is not None:
+        del answer["command"]
+    return {
+        "environment": environment,
+        "command": asdict(reply.command),
+        "answer": answer,
+        "problem": reply.problem,
+    }
+
+
+def followed_facts(followed: Followed) -> Facts:
+    """Return what was seen of a rollout as data."""
+    rollout = followed.rollout
+    return {
+        "rollout_id": rollout.id if rollout else None,
+        "release_id": rollout.release.id if rollout else None,
+        "tag": rollout.cause.tag if rollout else None,
+        "digest": rollout.cause.digest if rollout else None,
+        "marks": [asdict(mark) for mark in followed.marks],
+        "hold": followed.hold,
+        "outcome": followed.outcome,
+        "reason": followed.reason,
+    }
+
+
+# ----------------------------------------------------- commands and waiting, for people
+
+
+def say(text: str, code: Exit) -> None:
+    """Print a line: in red, and where errors go, unless all is well."""
+    good = code is Exit.DONE
+    typer.secho(text, fg=None if good else "red", err=not good)
+
+
+def teller(*, as_document: bool) -> Callable[[str], None]:
+    """Return what prints the news of a rollout: nothing beside a document."""
+    return (lambda _: None) if as_document else typer.echo
+
+
+def named(command: Command, environment: str) -> str:
+    """Say what was commanded, and of what."""
+    return f"{command.verb} {command.service or f'environment {environment}'}"
+
+
+def replied(reply: Reply, environment: str, *, waited: bool) -> str:
+    """Say what was decided and why, or what to do where nobody knows."""
+    command, answer = reply.command, reply.answer
+    what = named(command, environment)
+    status = f"slipway status {command.service or ''}".rstrip()
+    look = f"`{status} --environment {environment}`"
+    again = f"repeat it with --id {command.id}, which counts once, to see the answer"
+    if answer is None and not waited:
+        return f"{what}: sent as command {command.id}; {again}"
+    if answer is None:
+        why = f" ({reply.problem})" if reply.problem else ""
+        return (
+            f"{what}: no answer yet{why}, and it may still be taken: "
+            f"look with {look}, or {again}; if none ever comes, see the log of "
+            "OnCommandFunction and its dead letters"
+        )
+    if not answer.accepted:
+        return f"{what}: refused: {answer.reason}; see {look}"
+    lines = [f"{what}: accepted: {answer.reason}"]
+    if command.verb in REPEATING:
+        lines.append(f"rollout: {answer.rollout_id}")
+    return "\n".join(lines)
+
+
+def ended(followed: Followed, service: str, wanted: Wanted, environment: str) -> str:
+    """Say how a rollout ended, or that it goes on, and what to do then."""
+    rollout = followed.rollout
+    if rollout is None:
+        what = wanted.rollout_id or wanted.digest
+        return (
+            f"no rollout of {what} began in {service} in time: see that its tag is one "
+            "that the service rolls out, then wait again"
+        )
+    if followed.outcome is None:
+        last = followed.marks[-1].name if followed.marks else "nothing yet"
+        state = followed.hold or f"it did last: {last}"
+        return (
+            f"rollout {rollout.id} has not ended in time and goes on ({state}): wait "
+            f"again by `slipway wait {service} --rollout {rollout.id} "
+            f"--environment {environment}`"
+        )
+    advice = ADVICE[followed.outcome]
+    how = f"rollout {rollout.id} was {followed.outcome}: {followed.reason}"
+    return f"{how}; {advice}" if advice else how
+
+
+# ----------------------------------------------------- a status, for people
 
 
 def as_tables(
@@ -80,8 +209,11 @@ def _lines(services: Iterable[ServiceStatus], now: datetime) -> Iterable[Text]:
     for service in services:
         if service.problem is not None:
             yield _line(service.name, "cannot be read", service.problem, "red")
+        for frozen in service.frozen:
+            yield _line(service.name, _freeze(frozen), frozen.why, "cyan")
         for rollout in service.rollouts:
             yield _line(service.name, *_progress(rollout, now), "yellow")
+            yield from _said(service.name, rollout)
         if service.last is not None:
             last = service.last
             what = f"{last.tag} (release {last.release_id}) was {last.outcome}"
@@ -98,6 +230,19 @@ def _progress(rollout: RolloutStatus, now: datetime) -> tuple[str, str]:
     return f"{what} rolls out: {rollout.last_mark}, {ago:.0f} s ago", (
         rollout.reason or ""
     )
+
+
+def _said(service: str, rollout: RolloutStatus) -> Iterable[Text]:
+    if rollout.stop is not None:
+        yield _line(service, f"{rollout.tag} is to end", str(rollout.stop), "red")
+    elif rollout.hold is not None:
+        yield _line(service, f"{rollout.tag} stays where it is", rollout.hold, "cyan")
+
+
+def _freeze(frozen: Frozen) -> str:
+    what = " with its environment" if frozen.scope is Scope.ENVIRONMENT else ""
+    since = f"since {frozen.since:%Y-%m-%d %H:%M:%SZ}"
+    return f"is frozen{what} by {frozen.by}, {since}"
 
 
 def _line(service: str, what: str, why: str, style: str) -> Text:

@@ -1,42 +1,31 @@
 """The `slipway` command."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import IntEnum
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, NoRegionError
 from rich.console import Console
 from slipway import clock
-from slipway.errors import (
-    AccessDenied,
-    InvalidRecord,
-    NotFound,
-    RetryableError,
-    SlipwayError,
+
+from slipway_cli import options
+from slipway_cli.display import (
+    as_json,
+    as_tables,
+    ended,
+    followed_facts,
+    say,
+    status_facts,
+    teller,
 )
-
-from slipway_cli.display import as_json, as_tables
-from slipway_cli.location import Location, connect
+from slipway_cli.exits import Exit, of
+from slipway_cli.failing import Explaining
+from slipway_cli.following import follow
+from slipway_cli.location import Location, connect, open_journal
+from slipway_cli.lookup import Wanted, require_service
 from slipway_cli.status import read_status
-
-
-class Exit(IntEnum):
-    """What the command's exit code says; 2 is wrong usage."""
-
-    FINE = 0
-    UNREADABLE = 1
-    """Something was shown, but not everything could be read."""
-    NOT_FOUND = 3
-    DENIED = 4
-    UNAVAILABLE = 5
-    """AWS, or the way to it, failed for now: trying again may work."""
-    FAILED = 6
-
+from slipway_cli.verbs import ROLLOUT_SECONDS, add_verbs
 
 app = typer.Typer(
-    help="Look after rollouts of microservices on ECS.",
+    cls=Explaining,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -45,7 +34,12 @@ app = typer.Typer(
 
 @app.callback()
 def slipway() -> None:
-    """Look after rollouts of microservices on ECS."""
+    """Look after rollouts of microservices on ECS.
+
+    Exit codes: 0 done, or promoted; 1 an error; 2 wrong usage; a rollout that was
+    waited for: 3 rolled-back, 4 aborted, 5 superseded, 6 rejected, 7 failed; 8 time was
+    up; 9 the command was refused.
+    """
 
 
 @app.command()
@@ -54,73 +48,64 @@ def status(
         str | None, typer.Argument(help="One service; all where it is left out.")
     ] = None,
     *,
-    environment: Annotated[
-        str, typer.Option(envvar="SLIPWAY_ENVIRONMENT", help="Such as dev or prod.")
-    ],
-    journal_table: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SLIPWAY_JOURNAL_TABLE",
-            help="The journal's table; else the stack slipway-ENVIRONMENT is asked.",
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SLIPWAY_CLUSTER",
-            help="The ECS cluster; else the stack slipway-ENVIRONMENT is asked.",
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(envvar="AWS_REGION", help="Else your profile's region."),
-    ] = None,
-    as_document: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document.")
-    ] = False,
+    environment: options.Environment,
+    journal_table: options.JournalTable = None,
+    cluster: options.Cluster = None,
+    region: options.Region = None,
+    as_document: options.AsDocument = False,
 ) -> None:
     """Show each service's slots, weights, health, rollouts and last outcome.
 
-    It only reads. Its exit code:
-
-    0 all was read; 1 something could not be; 2 wrong usage; 3 no such environment or
-    service; 4 access denied; 5 AWS cannot be reached; 6 anything else.
+    It only reads. Its exit code: 0 all was read; 1 something could not be, and is
+    named; 2 wrong usage.
     """
-    with _failures_explained():
-        sources = connect(Location(environment, journal_table, cluster, region))
-        services = read_status(sources, service)
+    sources = connect(Location(environment, journal_table, cluster, region))
+    services = read_status(sources, service)
     now = clock.now()
     if as_document:
-        typer.echo(as_json(environment, services, now))
+        typer.echo(as_json(status_facts(environment, services, now)))
     else:
         Console().print(as_tables(environment, services, now))
     if any(found.problem is not None for found in services):
-        raise typer.Exit(Exit.UNREADABLE)
+        raise typer.Exit(Exit.ERROR)
 
 
-@contextmanager
-def _failures_explained() -> Iterator[None]:
-    """End the command with a sentence, and a code for each kind of failure."""
-    try:
-        yield
-    except NoRegionError as error:
-        hint = "slipway: no region is set; give --region, or set AWS_REGION"
-        typer.secho(hint, fg="red", err=True)
-        raise typer.Exit(_code(error)) from error
-    except (SlipwayError, BotoCoreError) as error:
-        typer.secho(f"slipway: {error}", fg="red", err=True)
-        raise typer.Exit(_code(error)) from error
+@app.command()
+def wait(
+    service: options.ServiceName,
+    *,
+    environment: options.Environment,
+    rollout: options.WaitedRolloutId = None,
+    digest: options.Digest = None,
+    timeout: options.Timeout = ROLLOUT_SECONDS,
+    journal_table: options.JournalTable = None,
+    region: options.Region = None,
+    as_document: options.AsDocument = False,
+) -> None:
+    """Wait until a rollout has ended, showing what it does.
+
+    Its exit code: 0 promoted; 1 an error; 2 wrong usage; 3 rolled-back; 4 aborted;
+    5 superseded; 6 rejected; 7 failed; 8 it did not end in time, and goes on.
+    """
+    if rollout is not None and digest is not None:
+        raise typer.BadParameter("give --rollout or --digest, not both")
+    journal = open_journal(Location(environment, journal_table, region=region))
+    require_service(journal, service)
+    wanted = Wanted(rollout, digest)
+    followed = follow(
+        journal,
+        service,
+        wanted,
+        timeout_seconds=timeout,
+        tell=teller(as_document=as_document),
+    )
+    code = of(followed.outcome)
+    if as_document:
+        facts = {"environment": environment, "service": service, "exit_code": code}
+        typer.echo(as_json(facts | followed_facts(followed)))
+    else:
+        say(ended(followed, service, wanted, environment), code)
+    raise typer.Exit(code)
 
 
-def _code(error: Exception) -> Exit:
-    match error:
-        case NotFound():
-            return Exit.NOT_FOUND
-        case AccessDenied():
-            return Exit.DENIED
-        case RetryableError():
-            return Exit.UNAVAILABLE
-        case InvalidRecord():
-            return Exit.UNREADABLE
-        case _:
-            return Exit.FAILED
+add_verbs(app)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from slipway.domain.control import Control, word
 from slipway.domain.health import SlotView
 from slipway.domain.rollout import Outcome, Rollout, ServiceState
 from slipway.domain.service import Service, Slot
@@ -12,6 +13,15 @@ from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.journal import Entry, Journal
 from slipway.surroundings import healthy_now, least, slots_now, weights_now
+
+from slipway_cli.lookup import require_service
+
+
+class Scope(StrEnum):
+    """What is frozen."""
+
+    ENVIRONMENT = "environment"
+    SERVICE = "service"
 
 
 class Role(StrEnum):
@@ -67,6 +77,22 @@ class RolloutStatus:
     last_mark_at: datetime | None
     reason: str | None
     """Why the last mark was made."""
+    hold: str | None
+    """Why it stays where it is: paused or frozen, by whom and why."""
+    stop: Control | None
+    """Who ended it, where it is on its way back."""
+    controls: tuple[Control, ...]
+    """All that was said to it, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Why a service's rollouts must not go on."""
+
+    scope: Scope
+    by: str
+    why: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +115,8 @@ class ServiceStatus:
     rollouts: tuple[RolloutStatus, ...] = ()
     """Those that have not ended, the one that holds the lease first."""
     last: Ended | None = None
+    frozen: tuple[Frozen, ...] = ()
+    """The whole environment's freeze first."""
     problem: str | None = None
 
 
@@ -99,11 +127,10 @@ def read_status(sources: Sources, service: str | None = None) -> list[ServiceSta
     `problem`; the others are read all the same. Raises NotFound for an unknown
     `service`, and whatever makes reading impossible altogether.
     """
-    known = sources.journal.services()
-    if service is not None and service not in known:
-        listed = ", ".join(known) or "none"
-        raise NotFound(f"the journal has no service {service}; it has {listed}")
-    return [_read(name, sources) for name in ([service] if service else known)]
+    if service is None:
+        return [_read(name, sources) for name in sources.journal.services()]
+    require_service(sources.journal, service)
+    return [_read(service, sources)]
 
 
 def _read(name: str, sources: Sources) -> ServiceStatus:
@@ -119,6 +146,7 @@ def _read(name: str, sources: Sources) -> ServiceStatus:
             slots=_slots(service, state, running, sources),
             rollouts=_unfinished(entries, holder, sources),
             last=_last(entries),
+            frozen=_frozen(name, journal),
         )
     except (InvalidRecord, NotFound) as error:
         return ServiceStatus(name, problem=str(error))
@@ -179,15 +207,27 @@ def _part(
     return Role.IDLE, None
 
 
+def _frozen(name: str, journal: Journal) -> tuple[Frozen, ...]:
+    whole = journal.freezes(None)
+    own = [freeze for freeze in journal.freezes(name) if freeze not in whole]
+    return tuple(
+        Frozen(scope, freeze.by, freeze.why, freeze.since)
+        for scope, freezes in ((Scope.ENVIRONMENT, whole), (Scope.SERVICE, own))
+        for freeze in freezes
+    )
+
+
 def _unfinished(
     entries: list[Entry], holder: str | None, sources: Sources
 ) -> tuple[RolloutStatus, ...]:
-    found = []
+    found, journal = [], sources.journal
     for entry in entries:
         if entry.outcome is not None:
             continue
         rollout = entry.rollout
-        last = next(iter(reversed(sources.journal.marks(rollout))), None)
+        last = next(iter(reversed(journal.marks(rollout))), None)
+        controls = journal.controls(rollout)
+        said = word(controls, journal.freezes(rollout.service.name))
         found.append(
             RolloutStatus(
                 rollout_id=rollout.id,
@@ -198,6 +238,9 @@ def _unfinished(
                 last_mark=last.name if last else None,
                 last_mark_at=last.at if last else None,
                 reason=last.reason if last else None,
+                hold=said.hold,
+                stop=said.stop,
+                controls=tuple(sorted(controls, key=lambda c: (c.at, c.id))),
             )
         )
     return tuple(sorted(found, key=lambda rollout: not rollout.holds_lease))
