@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from slipway.domain.control import Answer, Command, Control, Freeze, Verb
 from slipway.domain.diagnosis import Finding, Trouble
 from slipway.domain.health import Launch, SlotView
 from slipway.domain.judge import Evidence, Traffic
-from slipway.domain.release import Cause, Image, Release, release_of
+from slipway.domain.release import Ask, Cause, Image, Release, release_of
 from slipway.domain.rollout import Mark, Rollout, ServiceState, Sides
 from slipway.domain.service import (
     Binding,
@@ -94,6 +95,7 @@ def a_policy(
     judge: JudgePolicy | None = None,
     look_seconds: int = 15,
     max_task_failures: int = 0,
+    supersede: bool = True,
     launch_timeout_seconds: int = 900,
     hold_seconds: int = 3600,
     retire_delay_seconds: int = 600,
@@ -105,6 +107,7 @@ def a_policy(
         judge=judge or a_judge_policy(),
         look_seconds=look_seconds,
         max_task_failures=max_task_failures,
+        supersede=supersede,
         launch_timeout_seconds=launch_timeout_seconds,
         hold_seconds=hold_seconds,
         retire_delay_seconds=retire_delay_seconds,
@@ -163,9 +166,22 @@ def a_cause(
     tag: str = "v1",
     digest: str = DIGEST,
     pushed_at: datetime = START,
+    ask: Ask | None = None,
 ) -> Cause:
-    """Return a push of orders v1."""
-    return Cause(repository, tag, digest, pushed_at)
+    """Return a push of orders v1; a person's wish for it only where given."""
+    return Cause(repository, tag, digest, pushed_at, ask)
+
+
+def an_ask(
+    *,
+    command_id: str = "c-1",
+    by: str = "ana",
+    why: str = "the database is back",
+    at: datetime = START,
+    rollout_id: str = "orders-0",
+) -> Ask:
+    """Return a person's wish to see an earlier rollout's release once more."""
+    return Ask(command_id, by, why, at, rollout_id)
 
 
 def an_image(
@@ -246,6 +262,57 @@ def a_finding(
 ) -> Finding:
     """Return one task's bad end."""
     return Finding(task_arn, trouble, reason)
+
+
+def a_command(
+    verb: Verb = Verb.PAUSE,
+    *,
+    command_id: str = "c-1",
+    service: str | None = "orders",
+    by: str = "ana",
+    why: str = "the database is ill",
+    rollout_id: str | None = None,
+    step: int | None = None,
+    to: str | None = None,
+) -> Command:
+    """Return what a person commands of orders, of the rollout under way."""
+    return Command(command_id, verb, service, by, why, rollout_id, step, to)
+
+
+def a_control(
+    verb: Verb = Verb.PAUSE,
+    *,
+    control_id: str = "c-1",
+    by: str = "ana",
+    why: str = "the database is ill",
+    at: datetime = START,
+    step: int | None = None,
+) -> Control:
+    """Return what a rollout has to heed."""
+    return Control(control_id, verb, by, why, at, step)
+
+
+def a_freeze(
+    *,
+    freeze_id: str = "c-1",
+    by: str = "ana",
+    why: str = "no changes on Black Friday",
+    since: datetime = START,
+) -> Freeze:
+    """Return why rollouts must not go on."""
+    return Freeze(freeze_id, by, why, since)
+
+
+def an_answer(
+    command: Command | None = None,
+    *,
+    accepted: bool = True,
+    reason: str = "it is heeded",
+    at: datetime = START,
+    rollout_id: str | None = None,
+) -> Answer:
+    """Return what became of a command: it was accepted."""
+    return Answer(command or a_command(), accepted, reason, at, rollout_id)
 
 
 def a_slot_view(

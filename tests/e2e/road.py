@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import boto3
 from localcloud.api import REGION, Call
@@ -22,6 +23,7 @@ from localcloud.ecs.records import Task, TaskStatus
 from localcloud.fixture import ServiceSpec, System, SystemSettings, create_system
 from localcloud.simulated import Flow, SimulatedRuntime, SimulatedTraffic
 from localcloud.states import Execution
+from slipway.domain.control import Answer, Command, Verb
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import (
     Binding,
@@ -31,6 +33,7 @@ from slipway.domain.service import (
     Slot,
     Step,
 )
+from slipway.gateways.events import Events
 from slipway.gateways.journal import Entry, Journal
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -136,6 +139,36 @@ class Road:
     async def reached(self, digest: str, mark: str) -> None:
         """Wait until a rollout has done something, by the name of its mark."""
         await self.until(lambda: mark in self.marks(digest))
+
+    def say(self, verb: Verb, **details: Any) -> str:
+        """Send a person's command, for orders unless told otherwise; return its id."""
+        usual = {"by": "a person", "why": "a test wants it", "service": "orders"}
+        command = Command(**({"id": uuid4().hex, "verb": verb} | usual | details))
+        Events(client("events"), "test").command(command)
+        return command.id
+
+    async def answered(self, command_id: str, service: str | None = "orders") -> Answer:
+        """Wait for what becomes of a command."""
+        await self.until(lambda: self.journal.answer(service, command_id))
+        answer = self.journal.answer(service, command_id)
+        assert answer is not None
+        return answer
+
+    def kill(self, digest: str) -> None:
+        """Stop the rollout of an image from outside, as a person in a hurry would."""
+        execution = self.execution(digest)
+        assert execution is not None
+        client("stepfunctions").stop_execution(
+            executionArn=execution.arn, cause="a test stopped it"
+        )
+
+    async def closed(self, digest: str) -> Entry:
+        """Wait until the journal says how the rollout of an image ended."""
+        await self.until(
+            lambda: self.entries(digest) and self.entry(digest).outcome is not None
+        )
+        await self.pause(POLL_SECONDS)
+        return self.entry(digest)
 
     def scale(self, slot: Slot, count: int) -> None:
         """Change a slot's desired count from outside, as autoscaling would."""
@@ -324,12 +357,13 @@ async def road(
     *more: ServiceSpec,
     open_questions: OpenQuestions | None = None,
     at_rest: bool = True,
+    sweeps: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Road]:
     """Start a world with orders and `more`, and check it at its end.
 
     `settings` are those of orders. A test whose rollout needs a person does not end
-    `at_rest`.
+    `at_rest`. `sweeps` lets the sweep run, which costs time.
     """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
@@ -346,6 +380,7 @@ async def road(
         },
         delays=delays,
         open_questions=questions,
+        schedules=sweeps,
     ) as cloud:
         system = create_system(
             cloud.network,

@@ -29,7 +29,7 @@ async def test_a_rollout_survives_each_of_its_calls_being_throttled() -> None:
     """Invariant 11: the SDK tries again, and then Step Functions does."""
     async with road(SHORT) as world:
         flow = await world.first_release()
-        refused = _fail_first(world)
+        refused = _fail_first(world, Counter())
         entry = await world.ended(world.push("v2"))
         assert entry.outcome is Outcome.PROMOTED
         assert refused == {call[:2]: SDK_ATTEMPTS for call in CALLS}
@@ -40,10 +40,9 @@ async def test_a_restore_survives_each_of_its_calls_being_throttled() -> None:
     """Invariants 8 and 11."""
     async with road(SHORT) as world:
         flow = await world.first_release()
-        digest = world.push("v2", fail_every=5)
-        await world.reached(digest, "judged-0")
-        refused = _fail_first(world)
-        entry = await world.ended(digest)
+        refused: Counter[tuple[str, str]] = Counter()
+        world.when["judged-0"] = lambda: _fail_first(world, refused)
+        entry = await world.ended(world.push("v2", fail_every=5))
         assert entry.outcome is Outcome.ROLLED_BACK
         assert refused["ecs", "UpdateService"] == SDK_ATTEMPTS
         assert refused["elbv2", "ModifyRule"] == SDK_ATTEMPTS
@@ -87,9 +86,10 @@ async def test_a_push_whose_start_is_denied_for_now_is_not_lost() -> None:
         assert world.rejections() == []
 
 
-def _fail_first(world: Road) -> Counter[tuple[str, str]]:
-    """Throttle the first calls of each kind; return how many were."""
-    refused: Counter[tuple[str, str]] = Counter()
+def _fail_first(
+    world: Road, refused: Counter[tuple[str, str]]
+) -> Counter[tuple[str, str]]:
+    """Throttle the first calls of each kind; count in `refused` how many were."""
 
     def throttle(service: str, operation: str, _: Any, caller: str | None) -> None:
         for name, called, code in CALLS:

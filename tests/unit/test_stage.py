@@ -26,6 +26,7 @@ from tests.builders import (
     a_mark,
     a_rollout,
     after,
+    an_ask,
 )
 
 pytestmark = pytest.mark.usefixtures("app", "log")
@@ -62,7 +63,7 @@ def _app(monkeypatch: pytest.MonkeyPatch) -> App:
     """Return an app without a cloud; only its journal may be called."""
     nobody: Any = None
     app = App(
-        settings=Settings("test", "eu-west-1", "test", "journal", SUBNETS, ""),
+        settings=Settings("test", "eu-west-1", "test", "journal", SUBNETS, "", ""),
         journal=create_autospec(Journal, instance=True),
         registry=nobody,
         ecs=nobody,
@@ -70,6 +71,8 @@ def _app(monkeypatch: pytest.MonkeyPatch) -> App:
         measurements=nobody,
         events=nobody,
         rollouts=nobody,
+        restores=nobody,
+        tokens=nobody,
     )
     monkeypatch.setattr(stages, "app", lambda: app)
     return app
@@ -102,7 +105,8 @@ def test_the_least_of_payloads_is_a_request_without_a_lease() -> None:
 
 def test_everything_in_a_payload_is_parsed() -> None:
     more = {"fence": 7, "step": 2, "reason": "ill", "outcome": "rolled-back"}
-    assert read(REQUEST | more | {"cause": CAUSE}) == StageRequest(
+    waits = {"heard": "0f1e", "token": "AAAA"}
+    assert read(REQUEST | more | waits | {"cause": CAUSE}) == StageRequest(
         payload_version=1,
         service="orders",
         rollout_id="orders-1",
@@ -111,7 +115,15 @@ def test_everything_in_a_payload_is_parsed() -> None:
         reason="ill",
         outcome=Outcome.ROLLED_BACK,
         cause=a_cause(),
+        heard="0f1e",
+        token="AAAA",  # noqa: S106  a task token opens nothing here
     )
+
+
+def test_a_cause_is_read_as_workflows_carry_it() -> None:
+    for cause in (a_cause(), a_cause(ask=an_ask(at=after(600)))):
+        carried = json.loads(json.dumps(cause.as_json()))
+        assert read(REQUEST | {"cause": carried}).given_cause == cause
 
 
 def test_what_a_later_version_added_to_a_payload_is_no_obstacle() -> None:

@@ -6,24 +6,30 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from slipway.domain.control import STEERING, STOPS, Verb
 from slipway.domain.gates import Watermark
-from slipway.domain.lease import TERM, WRITE_TERM, Lease
+from slipway.domain.lease import WRITE_TERM, Lease, Term
 from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome, Rollout, Sides
 from slipway.domain.service import Slot
-from slipway.errors import InvalidRecord, LeaseLost, NotFound, Throttled
-from slipway.gateways.journal import Busy, Entry, Held, Journal, Stale
+from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused, Throttled
+from slipway.gateways.journal import NOBODY, Busy, Entry, Held, Journal, Open, Stale
 
 from tests.builders import (
     OTHER_DIGEST,
     START,
     TASK,
     a_cause,
+    a_command,
+    a_control,
     a_finding,
+    a_freeze,
     a_mark,
     a_rollout,
     a_service,
     after,
+    an_answer,
+    an_ask,
     some_sides,
 )
 from tests.integration.gateways.world import TABLE, dynamodb, make_table
@@ -33,6 +39,7 @@ NEWER = a_rollout(
     cause=a_cause(digest=OTHER_DIGEST, pushed_at=after(60)), sides=some_sides()
 )
 OTHER_TAG = a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=some_sides())
+AGAIN = a_rollout(cause=a_cause(ask=an_ask(at=after(90))), sides=some_sides())
 MOMENT = timedelta(microseconds=1)
 
 
@@ -178,13 +185,75 @@ def test_rollouts_are_listed_oldest_first_with_their_outcomes(journal: Journal) 
     ]
 
 
+# ------------------------------------------------------------------ open rollouts
+
+
+def test_a_rollout_is_open_from_its_beginning_to_its_end(journal: Journal) -> None:
+    journal.begin(FIRST)
+    journal.begin(NEWER)
+    journal.begin(FIRST)
+    both = [Open("orders", FIRST.id, 0), Open("orders", NEWER.id, 0)]
+    assert sorted(journal.open_rollouts(), key=str) == sorted(both, key=str)
+    finish(journal, FIRST, Outcome.PROMOTED, None)
+    assert journal.open_rollouts() == [Open("orders", NEWER.id, 0)]
+
+
+def test_a_rollout_that_ended_is_not_opened_by_a_late_beginning(
+    journal: Journal,
+) -> None:
+    journal.begin(FIRST)
+    finish(journal, FIRST, Outcome.PROMOTED, None)
+    assert journal.begin(FIRST) == FIRST
+    assert journal.open_rollouts() == []
+    assert journal.outcome(FIRST) is Outcome.PROMOTED
+
+
+def test_open_rollouts_are_found_by_the_whole_name_of_their_service(
+    journal: Journal,
+) -> None:
+    other = a_rollout(service=a_service(name="orders-2"))
+    for rollout in (FIRST, other):
+        journal.begin(rollout)
+    assert journal.open_rollouts("orders") == [Open("orders", FIRST.id, 0)]
+    assert journal.open_rollouts("orders-2") == [Open("orders-2", other.id, 0)]
+    assert journal.open_rollouts("order") == []
+    assert len(journal.open_rollouts()) == 2
+
+
+def test_a_recovery_is_counted_once_by_whoever_comes_first(journal: Journal) -> None:
+    journal.begin(FIRST)
+    [known] = journal.open_rollouts("orders")
+    assert journal.next_attempt(known)
+    assert not journal.next_attempt(known)
+    [second] = journal.open_rollouts("orders")
+    assert second == Open("orders", FIRST.id, 1)
+    assert journal.next_attempt(second)
+    assert journal.open_rollouts("orders") == [Open("orders", FIRST.id, 2)]
+
+
+def test_a_rollout_that_ended_meanwhile_is_not_recovered(journal: Journal) -> None:
+    journal.begin(FIRST)
+    [known] = journal.open_rollouts()
+    finish(journal, FIRST, Outcome.PROMOTED, None)
+    assert not journal.next_attempt(known)
+    assert journal.open_rollouts() == []
+
+
 # ------------------------------------------------------------------ the lease
 
 
 def test_a_free_lease_is_taken_and_the_watermark_raised(journal: Journal) -> None:
     assert held(journal, FIRST) == 1
-    assert journal.lease("orders") == Lease("orders", FIRST.id, 1, START + TERM, START)
+    assert journal.lease("orders") == Lease("orders", FIRST.id, 1, START)
     assert journal.watermark("orders") == Watermark(START, FIRST.id)
+
+
+def test_a_wish_raises_the_watermark_to_when_it_was_made(journal: Journal) -> None:
+    held(journal, AGAIN, after(95))
+    assert journal.watermark("orders") == Watermark(after(90), AGAIN.id)
+    assert journal.acquire(journal.begin(NEWER), after(99)) == Stale(
+        Watermark(after(90), AGAIN.id)
+    )
 
 
 def test_the_holder_takes_it_again_with_a_new_fence_and_the_old_one_is_void(
@@ -198,11 +267,14 @@ def test_the_holder_takes_it_again_with_a_new_fence_and_the_old_one_is_void(
     journal.hold(FIRST, new, after(6))
 
 
-def test_another_rollout_waits_and_leaves_no_watermark(journal: Journal) -> None:
-    held(journal, FIRST)
-    assert journal.acquire(NEWER, after(61)) == Busy(FIRST.id)
-    assert journal.acquire(OTHER_TAG, after(61)) == Busy(FIRST.id)
+@pytest.mark.parametrize("days", [0, 1, 1000])
+def test_no_clock_ends_a_lease(journal: Journal, days: int) -> None:
+    fence = held(journal, FIRST)
+    late = after(61) + timedelta(days=days)
+    assert journal.acquire(NEWER, late) == Busy(FIRST.id)
+    assert journal.acquire(OTHER_TAG, late) == Busy(FIRST.id)
     assert journal.watermark("orders") == Watermark(START, FIRST.id)
+    journal.hold(FIRST, fence, late)
 
 
 def test_services_do_not_wait_for_each_other(journal: Journal) -> None:
@@ -210,56 +282,130 @@ def test_services_do_not_wait_for_each_other(journal: Journal) -> None:
     assert held(journal, a_rollout(service=a_service(name="carts"))) == 1
 
 
-def test_a_takeover_waits_past_the_term(journal: Journal) -> None:
-    held(journal, FIRST)
-    assert journal.acquire(NEWER, START + TERM) == Busy(FIRST.id)
-    assert journal.acquire(NEWER, START + TERM + MOMENT) == Held(2)
-
-
-def test_a_takeover_waits_past_the_time_to_write_also_of_a_term_that_is_over(
-    journal: Journal, table: Any
+def test_nobody_gets_the_lease_while_its_last_holder_may_write(
+    journal: Journal,
 ) -> None:
-    held(journal, FIRST)
-    table.update_item(
-        TableName=TABLE,
-        Key={"pk": {"S": "SERVICE#orders"}, "sk": {"S": "LEASE"}},
-        UpdateExpression="SET write_until = :later",
-        ExpressionAttributeValues={
-            ":later": {"N": str(int((START + 2 * TERM).timestamp()) * 1_000_000)}
-        },
-    )
-    assert journal.acquire(NEWER, START + 2 * TERM) == Busy(FIRST.id)
-    assert journal.acquire(NEWER, START + 2 * TERM + MOMENT) == Held(2)
-
-
-def test_holding_renews_the_term_and_the_time_to_write(journal: Journal) -> None:
     fence = held(journal, FIRST)
-    journal.hold(FIRST, fence, after(600))
+    journal.hold(FIRST, fence, after(60))
+    finish(journal, FIRST, Outcome.ROLLED_BACK, fence)
+    over = after(60) + WRITE_TERM
+    assert journal.lease("orders") is None
+    assert journal.acquire(NEWER, over - MOMENT) == Busy(NOBODY)
+    assert journal.acquire(NEWER, over) == Held(2)
+
+
+def test_nor_does_the_holder_itself_with_a_new_fence(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    journal.hold(FIRST, fence, after(60))
+    over = after(60) + WRITE_TERM
+    for take in (journal.acquire, journal.retake):
+        assert take(FIRST, over - MOMENT) == Busy(FIRST.id)
+    journal.hold(FIRST, fence, after(61))
+    assert journal.acquire(FIRST, over) == Busy(FIRST.id)
+    assert journal.acquire(FIRST, after(61) + WRITE_TERM) == Held(2)
+
+
+def test_a_lease_is_taken_again_for_a_restore_whatever_rolled_out_since(
+    journal: Journal,
+) -> None:
+    old = held(journal, FIRST)
+    assert journal.retake(FIRST, after(5)) == Held(old + 1)
+    assert journal.watermark("orders") == Watermark(START, FIRST.id)
+    with pytest.raises(LeaseLost):
+        journal.hold(FIRST, old, after(6))
+    with pytest.raises(LeaseLost):
+        journal.promote(FIRST, old, after(6))
+    journal.hold(FIRST, old + 1, after(6))
+
+
+def test_only_a_rollouts_own_lease_is_taken_again(journal: Journal) -> None:
+    assert journal.retake(FIRST, START) == Busy(NOBODY)
+    assert journal.lease("orders") is None
+    fence = held(journal, FIRST)
+    assert journal.retake(NEWER, after(9)) == Busy(FIRST.id)
+    finish(journal, FIRST, Outcome.PROMOTED, fence)
+    assert journal.retake(FIRST, after(9)) == Busy(NOBODY)
+    assert journal.lease("orders") is None
+
+
+# ------------------------------------------------------------------ terms to write
+
+
+def write_until(journal: Journal) -> datetime:
+    """Return until when the holder may write."""
     lease = journal.lease("orders")
     assert lease is not None
-    assert lease.expires_at == after(600) + TERM
-    assert lease.write_until == after(600) + WRITE_TERM
-    assert journal.acquire(NEWER, START + TERM + MOMENT) == Busy(FIRST.id)
+    return lease.write_until
 
 
-def test_a_lease_that_was_taken_over_is_lost_for_good(journal: Journal) -> None:
+def test_a_term_says_until_when_and_what_was_stored_before(journal: Journal) -> None:
     fence = held(journal, FIRST)
-    late = START + TERM + MOMENT
-    newer = held(journal, NEWER, late)
-    with pytest.raises(LeaseLost):
-        journal.hold(FIRST, fence, late)
-    with pytest.raises(LeaseLost):
-        journal.promote(FIRST, fence, late)
-    assert journal.state("orders") is None
-    assert journal.acquire(FIRST, late) == Stale(Watermark(after(60), NEWER.id))
-    journal.hold(NEWER, newer, late)
+    first = journal.hold(FIRST, fence, after(60))
+    assert first == Term(until=after(60) + WRITE_TERM, before=START)
+    assert write_until(journal) == first.until
+    second = journal.hold(FIRST, fence, after(70))
+    assert second == Term(until=after(70) + WRITE_TERM, before=first.until)
+
+
+def test_two_terms_of_the_same_moment_are_one(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    first = journal.hold(FIRST, fence, after(60))
+    assert journal.hold(FIRST, fence, after(60)) == Term(first.until, first.until)
+
+
+def test_a_rest_ends_the_term_at_once(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    term = journal.hold(FIRST, fence, after(60))
+    journal.rest(FIRST, fence, term, after(61))
+    assert write_until(journal) == after(61)
+    assert journal.retake(FIRST, after(61)) == Held(fence + 1)
+
+
+def test_a_rest_leaves_the_term_of_an_earlier_run_that_may_still_write(
+    journal: Journal,
+) -> None:
+    fence = held(journal, FIRST)
+    earlier = journal.hold(FIRST, fence, after(60))
+    later = journal.hold(FIRST, fence, after(70))
+    journal.rest(FIRST, fence, later, after(71))
+    assert write_until(journal) == earlier.until
+    assert journal.retake(FIRST, earlier.until - MOMENT) == Busy(FIRST.id)
+    assert journal.retake(FIRST, earlier.until) == Held(fence + 1)
+
+
+def test_a_rest_leaves_the_term_of_a_later_run_that_may_still_write(
+    journal: Journal,
+) -> None:
+    fence = held(journal, FIRST)
+    earlier = journal.hold(FIRST, fence, after(60))
+    later = journal.hold(FIRST, fence, after(70))
+    journal.rest(FIRST, fence, earlier, after(71))
+    assert write_until(journal) == later.until
+
+
+def test_a_rest_after_the_lease_was_lost_changes_nothing(journal: Journal) -> None:
+    old = held(journal, FIRST)
+    term = journal.hold(FIRST, old, START)
+    late = term.until
+    new = held(journal, FIRST, late)
+    mine = journal.hold(FIRST, new, late)
+    journal.rest(FIRST, old, term, late)
+    assert write_until(journal) == mine.until
 
 
 def test_nobody_holds_a_lease_that_was_never_taken(journal: Journal) -> None:
     with pytest.raises(LeaseLost):
         journal.hold(FIRST, 1, START)
     with pytest.raises(LeaseLost):
-        journal.promote(FIRST, 1, START)
+        journal.promote(journal.begin(FIRST), 1, START)
+    assert journal.lease("orders") is None
+
+
+def test_another_rollout_with_the_same_fence_holds_nothing(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    with pytest.raises(LeaseLost):
+        journal.hold(NEWER, fence, after(61))
+    assert write_until(journal) == START
 
 
 def test_an_older_cause_is_stale_while_and_after_the_newer_rolls_out(
@@ -344,13 +490,40 @@ def test_a_rollout_without_a_lease_ends_too(journal: Journal) -> None:
     assert journal.acquire(NEWER, after(61)) == Busy(FIRST.id)
 
 
-def test_an_end_after_a_takeover_leaves_the_lease_with_its_new_holder(
+def test_an_end_with_an_older_fence_leaves_the_lease_with_the_newer(
     journal: Journal,
 ) -> None:
-    fence = held(journal, FIRST)
-    newer = held(journal, NEWER, START + 2 * TERM)
-    assert finish(journal, FIRST, Outcome.FAILED, fence) is Outcome.FAILED
-    journal.hold(NEWER, newer, START + 2 * TERM)
+    old = held(journal, FIRST)
+    new = held(journal, FIRST, after(5))
+    assert finish(journal, FIRST, Outcome.FAILED, old) is Outcome.FAILED
+    journal.hold(FIRST, new, after(6))
+
+
+def test_an_end_without_a_fence_gives_back_whatever_lease_the_rollout_has(
+    journal: Journal,
+) -> None:
+    held(journal, FIRST)
+    held(journal, FIRST, after(5))
+    finish(journal, FIRST, Outcome.FAILED, None)
+    assert journal.lease("orders") is None
+    assert held(journal, NEWER, after(61)) == 3
+
+
+def test_an_end_forgets_what_the_rollout_was_woken_by(journal: Journal) -> None:
+    for rollout in (journal.begin(FIRST), journal.begin(NEWER)):
+        journal.put_token("orders", rollout.id, f"token of {rollout.id}")
+    finish(journal, FIRST, Outcome.PROMOTED, None)
+    assert journal.token("orders", FIRST.id) is None
+    assert journal.token("orders", NEWER.id) == f"token of {NEWER.id}"
+
+
+def test_an_end_that_is_reported_again_forgets_what_came_since(
+    journal: Journal,
+) -> None:
+    finish(journal, FIRST, Outcome.PROMOTED, held(journal, FIRST))
+    journal.put_token("orders", FIRST.id, "late")
+    assert finish(journal, FIRST, Outcome.FAILED, None) is Outcome.PROMOTED
+    assert journal.token("orders", FIRST.id) is None
 
 
 def test_a_rollout_that_had_ended_gives_back_the_lease_that_it_took_again(
@@ -360,6 +533,183 @@ def test_a_rollout_that_had_ended_gives_back_the_lease_that_it_took_again(
     fence = held(journal, FIRST, after(10))
     assert finish(journal, FIRST, Outcome.ROLLED_BACK, fence) is Outcome.FAILED
     assert journal.lease("orders") is None
+
+
+# ------------------------------------------------------------------ what people say
+
+
+def test_what_a_rollout_has_to_heed_is_stored_with_the_answer(
+    journal: Journal,
+) -> None:
+    journal.begin(FIRST)
+    control, answer = a_control(), an_answer(rollout_id=FIRST.id)
+    assert journal.put_control("orders", FIRST.id, control, answer)
+    assert journal.controls(FIRST) == [control]
+    assert journal.answer("orders", "c-1") == answer
+
+
+def test_controls_are_a_rollouts_own_and_all_are_kept(journal: Journal) -> None:
+    for rollout in (journal.begin(FIRST), journal.begin(NEWER)):
+        for number, verb in enumerate(sorted(STEERING)):
+            control = a_control(
+                verb, control_id=f"c-{number}", at=after(number), step=number
+            )
+            assert journal.put_control("orders", rollout.id, control, None)
+        assert {control.verb for control in journal.controls(rollout)} == STEERING
+    assert journal.answer("orders", "c-0") is None
+
+
+@pytest.mark.parametrize("verb", sorted(STEERING))
+def test_a_rollout_that_ended_heeds_nothing_more(journal: Journal, verb: Verb) -> None:
+    journal.begin(FIRST)
+    finish(journal, FIRST, Outcome.ROLLED_BACK, None)
+    answer = an_answer(a_command(verb))
+    assert not journal.put_control("orders", FIRST.id, a_control(verb), answer)
+    assert journal.controls(FIRST) == []
+    assert journal.answer("orders", "c-1") is None
+
+
+def test_a_rollout_that_never_began_heeds_nothing(journal: Journal) -> None:
+    for verb in (Verb.PAUSE, Verb.ABORT):
+        assert not journal.put_control("orders", FIRST.id, a_control(verb), None)
+    assert journal.rollouts("orders") == []
+
+
+@pytest.mark.parametrize("verb", sorted(STEERING))
+def test_a_rollout_that_is_promoted_heeds_nothing_more(
+    journal: Journal, verb: Verb
+) -> None:
+    journal.promote(FIRST, held(journal, FIRST), after(300))
+    assert not journal.put_control("orders", FIRST.id, a_control(verb), an_answer())
+    assert journal.controls(FIRST) == []
+    assert journal.answer("orders", "c-1") is None
+
+
+@pytest.mark.parametrize("verb", sorted(STOPS))
+def test_a_rollout_that_was_stopped_is_not_promoted(
+    journal: Journal, verb: Verb
+) -> None:
+    fence = held(journal, FIRST)
+    assert journal.put_control("orders", FIRST.id, a_control(verb), None)
+    with pytest.raises(Refused, match=f"{FIRST.id} was stopped just before"):
+        journal.promote(FIRST, fence, after(300))
+    assert journal.state("orders") is None
+    assert journal.lease("orders") == Lease("orders", FIRST.id, fence, START)
+
+
+@pytest.mark.parametrize("verb", sorted(STEERING - set(STOPS)))
+def test_what_does_not_stop_a_rollout_does_not_keep_it_from_promotion(
+    journal: Journal, verb: Verb
+) -> None:
+    fence = held(journal, FIRST)
+    assert journal.put_control("orders", FIRST.id, a_control(verb), None)
+    journal.promote(FIRST, fence, after(300))
+    assert journal.state("orders") is not None
+
+
+def test_a_stop_heard_after_another_is_heeded_too(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    for number, verb in enumerate((Verb.SUPERSEDE, Verb.ABORT)):
+        control = a_control(verb, control_id=f"c-{number}")
+        assert journal.put_control("orders", FIRST.id, control, None)
+    with pytest.raises(Refused):
+        journal.promote(FIRST, fence, after(300))
+    assert len(journal.controls(FIRST)) == 2
+
+
+def test_a_promotion_made_twice_is_made_once_more(journal: Journal) -> None:
+    fence = held(journal, FIRST)
+    for seconds in (300, 305):
+        journal.promote(FIRST, fence, after(seconds))
+    state = journal.state("orders")
+    assert state is not None
+    assert state.rollout_id == FIRST.id
+
+
+def test_what_became_of_a_command_is_found_by_its_id(journal: Journal) -> None:
+    refused = an_answer(accepted=False, reason="orders has no rollout under way")
+    journal.put_answer(refused)
+    assert journal.answer("orders", "c-1") == refused
+    assert journal.answer("orders", "c-2") is None
+    assert journal.answer("carts", "c-1") is None
+    assert journal.answer(None, "c-1") is None
+
+
+def test_an_environments_command_is_not_a_services(journal: Journal) -> None:
+    answer = an_answer(a_command(Verb.FREEZE, service=None))
+    journal.put_answer(answer)
+    assert journal.answer(None, "c-1") == answer
+    assert journal.answer("orders", "c-1") is None
+
+
+def test_what_became_of_a_command_stays_what_was_said_first(journal: Journal) -> None:
+    first = an_answer()
+    journal.put_answer(first)
+    journal.put_answer(an_answer(accepted=False, reason="too late"))
+    assert journal.answer("orders", "c-1") == first
+
+
+def test_a_freeze_of_a_service_is_not_one_of_another(journal: Journal) -> None:
+    journal.freeze("orders", a_freeze())
+    assert journal.freezes("orders") == [a_freeze()]
+    assert journal.freezes("carts") == []
+    assert journal.freezes(None) == []
+
+
+def test_a_freeze_of_the_environment_is_one_of_every_service(journal: Journal) -> None:
+    everywhere = a_freeze(freeze_id="c-2", why="the region is ill")
+    journal.freeze(None, everywhere)
+    journal.freeze("orders", a_freeze())
+    assert journal.freezes("orders") == [everywhere, a_freeze()]
+    assert journal.freezes("carts") == [everywhere]
+    assert journal.freezes(None) == [everywhere]
+
+
+def test_a_freeze_is_lifted_where_it_was_laid_on(journal: Journal) -> None:
+    everywhere = a_freeze(freeze_id="c-2")
+    journal.freeze(None, everywhere)
+    journal.freeze("orders", a_freeze())
+    journal.freeze("orders", None)
+    assert journal.freezes("orders") == [everywhere]
+    for _ in range(2):
+        journal.freeze(None, None)
+    assert journal.freezes("orders") == []
+
+
+def test_the_last_freeze_counts(journal: Journal) -> None:
+    later = a_freeze(freeze_id="c-2", by="ben", since=after(9))
+    for freeze in (a_freeze(), later):
+        journal.freeze("orders", freeze)
+    assert journal.freezes("orders") == [later]
+
+
+def test_the_last_token_is_what_a_rollout_is_woken_by(journal: Journal) -> None:
+    assert journal.token("orders", FIRST.id) is None
+    for token in ("AAAA", "BBBB"):
+        journal.put_token("orders", FIRST.id, token)
+    assert journal.token("orders", FIRST.id) == "BBBB"
+    assert journal.token("orders", NEWER.id) is None
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk", "what"),
+    [
+        ("SERVICE#orders", "COMMAND#c-1", "command c-1"),
+        ("SERVICE#orders", "FREEZE", "the freeze of SERVICE#orders"),
+        ("SERVICE#orders", f"CONTROL#{FIRST.id}#c-1", f"a control of {FIRST.id}"),
+    ],
+)
+def test_what_people_said_is_named_where_it_is_broken(
+    journal: Journal, table: Any, pk: str, sk: str, what: str
+) -> None:
+    item = {"pk": {"S": pk}, "sk": {"S": sk}, "body": {"S": "{}"}}
+    table.put_item(TableName=TABLE, Item=item)
+    with pytest.raises(InvalidRecord, match=f"{what} is broken"):
+        (
+            journal.answer("orders", "c-1"),
+            journal.freezes("orders"),
+            journal.controls(FIRST),
+        )
 
 
 # ------------------------------------------------------------------ DynamoDB's moods

@@ -19,6 +19,7 @@ from tests.builders import (
     a_service,
     a_state,
     after,
+    an_ask,
     an_image,
 )
 
@@ -150,3 +151,51 @@ def test_an_old_cause_never_passes_whatever_serves_by_now(
 @pytest.mark.parametrize("watermark", [None, Watermark(after(-1), "orders-older")])
 def test_a_cause_newer_than_the_watermark_passes(watermark: Watermark | None) -> None:
     assert decide(watermark=watermark).outcome is None
+
+
+# ------------------------------------------------------------------ people's wishes
+
+LATER = an_ask(at=after(600))
+
+
+@pytest.mark.parametrize(
+    "service",
+    [a_service(tag_pattern="release-*"), a_service(repository="test/elsewhere")],
+    ids=["tag pattern", "repository"],
+)
+def test_a_person_may_ask_for_what_a_push_would_not_bring(service: Service) -> None:
+    assert decide(service=service).outcome is Outcome.REJECTED
+    assert decide(service=service, cause=a_cause(ask=LATER)).outcome is None
+
+
+def test_a_person_may_ask_for_an_image_older_than_what_was_rolled_out() -> None:
+    newer = Watermark(after(60), "orders-newer")
+    assert decide(watermark=newer).outcome is Outcome.SUPERSEDED
+    assert decide(cause=a_cause(ask=LATER), watermark=newer).outcome is None
+
+
+def test_a_wish_is_too_old_once_something_was_rolled_out_after_it() -> None:
+    for moment in (after(600), after(601)):
+        decision = decide(
+            cause=a_cause(ask=LATER), watermark=Watermark(moment, "orders-newer")
+        )
+        assert decision.outcome is Outcome.SUPERSEDED
+        assert after(600).isoformat() in decision.reason
+
+
+def test_a_wish_passes_the_watermark_that_it_set_itself() -> None:
+    wish = a_cause(ask=LATER)
+    mine = Watermark(after(600), wish.rollout_id("orders"))
+    assert decide(cause=wish, watermark=mine).outcome is None
+
+
+def test_a_person_asks_in_vain_for_an_image_that_is_gone() -> None:
+    decision = decide(cause=a_cause(ask=LATER), image=None)
+    assert decision.outcome is Outcome.REJECTED
+    assert "no image is left" in decision.reason
+
+
+def test_a_wish_for_the_release_that_serves_is_granted_by_it() -> None:
+    serves = a_state(release_id=a_release().id)
+    wish = a_rollout(cause=a_cause(ask=LATER))
+    assert settled(wish, serves, is_open=True).outcome is Outcome.PROMOTED

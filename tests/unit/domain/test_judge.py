@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slipway.domain.control import Control, Freeze, Verb, word
 from slipway.domain.diagnosis import Finding
 from slipway.domain.judge import (
     Evidence,
@@ -16,13 +17,16 @@ from slipway.domain.judge import (
     bake_left,
     hold,
     judge,
+    steer,
     window,
 )
 from slipway.domain.service import JudgePolicy, Step
 
 from tests.builders import (
     START,
+    a_control,
     a_finding,
+    a_freeze,
     a_judge_policy,
     after,
     some_evidence,
@@ -334,3 +338,118 @@ def test_an_inconclusive_step_holds_while_there_is_patience(
 def test_an_inconclusive_step_has_failed_once_patience_is_gone() -> None:
     answer = hold(HELD, START, after(3601), 3600)
     assert answer == Judgement(Verdict.FAIL, "unproven for 3600 s: too few")
+
+
+# ------------------------------------------------------------------ what people say
+
+VERBS = [Verb.PAUSE, Verb.RESUME, Verb.PROMOTE, Verb.SKIP]
+"""All that people may say to a rollout but to stop."""
+VERDICTS = st.builds(Judgement, st.sampled_from(Verdict), st.just("as it looks"))
+SAID = st.lists(
+    st.builds(
+        a_control,
+        st.sampled_from(VERBS),
+        control_id=st.uuids().map(str),
+        at=st.integers(min_value=0, max_value=600).map(after),
+        step=st.sampled_from([None, 0, 1]),
+    ),
+    max_size=5,
+)
+
+
+def steered(
+    judgement: Judgement | Verdict,
+    *controls: Control,
+    freezes: Sequence[Freeze] = (),
+    step: int = 0,
+    held_since: datetime | None = None,
+    now: datetime = START,
+) -> Judgement:
+    if isinstance(judgement, Verdict):
+        judgement = Judgement(judgement, "as it looks")
+    return steer(
+        judgement,
+        word(controls, freezes),
+        step,
+        held_since=held_since,
+        now=now,
+        patience=3600,
+    )
+
+
+@given(VERDICTS)
+def test_where_nobody_says_anything_the_judgement_stands(judgement: Judgement) -> None:
+    assert steered(judgement) == judgement
+
+
+@given(SAID, st.lists(st.builds(a_freeze), max_size=1))
+def test_a_failure_stays_one_whatever_people_say(
+    said: Sequence[Control], freezes: Sequence[Freeze]
+) -> None:
+    failed = Judgement(Verdict.FAIL, "more failures than allowed")
+    assert steered(failed, *said, freezes=freezes) == failed
+
+
+@pytest.mark.parametrize("verb", [Verb.ABORT, Verb.SUPERSEDE])
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_stop_ends_any_step_and_says_who_wants_it(
+    verdict: Verdict, verb: Verb
+) -> None:
+    promote = a_control(Verb.PROMOTE, control_id="c-0")
+    answer = steered(verdict, promote, a_control(verb, why="it is wrong"))
+    assert answer == Judgement(Verdict.FAIL, f"{verb} by ana: it is wrong")
+
+
+@pytest.mark.parametrize("verdict", [v for v in Verdict if v is not Verdict.FAIL])
+@pytest.mark.parametrize("hours", [0, 2, 1000])
+def test_a_pause_holds_without_end(verdict: Verdict, hours: int) -> None:
+    answer = steered(
+        verdict, a_control(Verb.PAUSE), held_since=START, now=after(hours * 3600)
+    )
+    assert answer.verdict is Verdict.BAKING
+    assert answer.reason == "pause by ana: the database is ill; as it looks"
+
+
+@pytest.mark.parametrize("hurry", [Verb.PROMOTE, Verb.SKIP])
+def test_nobody_hurries_past_a_pause_or_a_freeze(hurry: Verb) -> None:
+    ahead = a_control(hurry, control_id="c-2", at=after(9), step=0)
+    assert steered(Verdict.PASS, a_control(), ahead).verdict is Verdict.BAKING
+    frozen = steered(Verdict.PASS, ahead, freezes=[a_freeze()])
+    assert frozen.verdict is Verdict.BAKING
+    assert frozen.reason.startswith("frozen by ana: no changes on Black Friday")
+
+
+def test_after_a_pause_the_rollout_is_judged_as_before() -> None:
+    resumed = [a_control(), a_control(Verb.RESUME, control_id="c-2", at=after(9))]
+    for verdict in (Verdict.PASS, Verdict.BAKING, Verdict.INCONCLUSIVE):
+        assert steered(verdict, *resumed) == Judgement(verdict, "as it looks")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.BAKING, Verdict.INCONCLUSIVE])
+def test_who_skips_a_step_takes_its_silence_upon_himself(verdict: Verdict) -> None:
+    skip = a_control(Verb.SKIP, step=1)
+    expected = Judgement(
+        Verdict.PASS, "skip of step 1 by ana: the database is ill; as it looks"
+    )
+    late = after(9999)
+    assert steered(verdict, skip, step=1, held_since=START, now=late) == expected
+    assert steered(verdict, skip, step=0).verdict is verdict
+    assert steered(verdict, skip, step=2).verdict is verdict
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_a_promotion_at_once_ends_the_bake_of_every_step(step: int) -> None:
+    answer = steered(Verdict.BAKING, a_control(Verb.PROMOTE), step=step)
+    assert answer.verdict is Verdict.PASS
+    assert answer.reason.startswith("promote by ana")
+
+
+def test_an_unproven_step_fails_at_the_end_of_patience_unless_people_say_more() -> None:
+    late = after(3601)
+    silent = steered(Verdict.INCONCLUSIVE, held_since=START, now=late)
+    assert silent.verdict is Verdict.FAIL
+    resumed = steered(
+        Verdict.INCONCLUSIVE, a_control(Verb.RESUME), held_since=START, now=late
+    )
+    assert resumed == silent
+    assert steered(Verdict.BAKING, held_since=START, now=late).verdict is Verdict.BAKING

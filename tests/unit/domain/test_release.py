@@ -21,6 +21,7 @@ from tests.builders import (
     a_service,
     a_task_shape,
     after,
+    an_ask,
 )
 
 CHANGES: dict[str, Any] = {
@@ -154,12 +155,29 @@ def test_an_image_keeps_its_own_command_and_logs_nowhere_unless_told() -> None:
         lambda cause: replace(cause, tag="v2"),
         lambda cause: replace(cause, digest=OTHER_DIGEST),
         lambda cause: replace(cause, pushed_at=after(1)),
+        lambda cause: replace(cause, ask=an_ask()),
     ],
-    ids=["repository", "tag", "digest", "pushed_at"],
+    ids=["repository", "tag", "digest", "pushed_at", "ask"],
 )
 def test_another_cause_is_another_rollout(change: Callable[[Cause], Cause]) -> None:
     cause = a_cause()
     assert change(cause).rollout_id("orders") != cause.rollout_id("orders")
+
+
+def test_a_wish_is_one_rollout_whenever_it_is_carried_out_and_another_each_time() -> (
+    None
+):
+    wish = a_cause(ask=an_ask(command_id="c-1", at=after(600)))
+    again = a_cause(ask=an_ask(command_id="c-1", at=after(700)))
+    another = a_cause(ask=an_ask(command_id="c-2", at=after(600)))
+    assert wish.rollout_id("orders") == again.rollout_id("orders")
+    assert wish.rollout_id("orders") != another.rollout_id("orders")
+
+
+def test_causes_are_ordered_by_their_push_or_by_when_they_were_wished_for() -> None:
+    assert a_cause(pushed_at=after(5)).ordered_at == after(5)
+    wish = a_cause(pushed_at=after(5), ask=an_ask(at=after(600)))
+    assert wish.ordered_at == after(600)
 
 
 def test_the_same_cause_is_another_rollout_of_another_service() -> None:
@@ -178,4 +196,5 @@ def test_the_same_moment_in_any_time_zone_is_the_same_rollout(hours: int) -> Non
 
 @given(NAMES, st.text(max_size=300))
 def test_a_rollouts_id_fits_the_name_of_an_execution(service: str, tag: str) -> None:
-    assert len(a_cause(tag=tag).rollout_id(service * 20)) <= 80
+    for cause in (a_cause(tag=tag), a_cause(tag=tag, ask=an_ask(command_id=tag))):
+        assert len(cause.rollout_id(service * 20)) <= 80

@@ -1,11 +1,9 @@
 """Services: what a record may say."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from slipway.domain.lease import TERM
-from slipway.domain.service import LONGEST_WAIT_SECONDS, Slot, Step
+from slipway.domain.service import LONGEST_DELAY_SECONDS, Slot, Step
 
 from tests.builders import a_judge_policy, a_policy, a_service
 
@@ -71,12 +69,15 @@ def test_steps_that_do_not_rise_from_1_to_100_are_refused(
         a_policy(steps=tuple(Step(share, 60) for share in shares))
 
 
-def test_a_delay_before_retirement_that_weights_outlive_is_refused() -> None:
-    for seconds in (29, LONGEST_WAIT_SECONDS + 1):
-        with pytest.raises(ValueError, match="retire_delay_seconds must be 30 to 840"):
+def test_a_delay_before_retirement_shorter_than_weights_take_or_too_long_is_refused() -> (
+    None
+):
+    for seconds in (29, LONGEST_DELAY_SECONDS + 1):
+        with pytest.raises(ValueError, match="retire_delay_seconds must be 30 to 3600"):
             a_policy(retire_delay_seconds=seconds)
-    assert timedelta(seconds=LONGEST_WAIT_SECONDS) < TERM
-    assert a_policy(retire_delay_seconds=30).retire_delay_seconds == 30
+    for seconds in (30, LONGEST_DELAY_SECONDS):
+        policy = a_policy(retire_delay_seconds=seconds)
+        assert policy.retire_delay_seconds == seconds
 
 
 def test_a_step_without_a_bake_is_refused_for_silence_would_pass() -> None:

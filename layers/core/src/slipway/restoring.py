@@ -56,7 +56,7 @@ def retaken(rollout: Rollout, app: App) -> int | None:
     if isinstance(answer, Held):
         return answer.fence
     if answer.rollout_id != rollout.id:
-        raise LeaseLost(f"rollout {rollout.id} has not the lease of its service")
+        raise LeaseLost(f"rollout {rollout.id} has the lease of {rollout.service.name} no more")
     return None
 
 

@@ -1,0 +1,73 @@
+"""A stage that is frozen between its check and its write, and thaws too late."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from slipway.domain.rollout import Outcome
+from slipway.domain.service import Slot
+
+from tests.e2e.road import QUICK, Road, road
+
+FROZEN_SECONDS = 900
+"""Longer than everything that comes after takes."""
+
+
+@pytest.mark.parametrize(
+    ("function", "operation", "which"),
+    [
+        ("ShiftTraffic", "DescribeServices", 1),
+        ("ShiftTraffic", "DescribeRules", 2),
+        ("SetCapacity", "DescribeServices", 2),
+        ("LaunchCandidate", "DescribeServices", 1),
+    ],
+)
+async def test_a_thawed_stage_does_not_undo_what_the_next_rollout_did(
+    function: str, operation: str, which: int
+) -> None:
+    """Invariant 3: its time to write is over, and nobody took the lease before that.
+
+    The function's own timeout would end it; here it does not, and nobody waits for it
+    any more, as if Lambda had frozen it together with its clock.
+    """
+    async with road(QUICK, at_rest=False) as world:
+        flow = await world.first_release()
+        frozen = _freeze(world, function, operation, which)
+        digest = world.push("v2")
+        await world.until(lambda: frozen)
+        world.kill(digest)
+        second = await world.ended(world.push("v3"))
+        assert second.outcome is Outcome.PROMOTED
+        before = world.writes()
+        await world.until(lambda: len(frozen) > 1)
+        await world.pause(60)
+        assert world.writes() == before
+        assert world.weights() == {Slot.A: 0, Slot.B: 100}
+        assert world.entry(digest).outcome is Outcome.ABORTED
+        assert flow.totals.failed == 0
+
+
+def _freeze(world: Road, function: str, operation: str, which: int) -> list[str]:
+    """Freeze a function at the n-th call of an operation in its first run for v2."""
+    frozen: list[str] = []
+    seen: list[str] = []
+    functions = world.cloud.functions
+    invoke, find = functions.invoke, functions.find
+
+    async def let_go(name: str, payload: Any) -> Any:
+        work = asyncio.ensure_future(invoke(name, payload))
+        return await asyncio.shield(work)
+
+    async def hold_up(_: str, called: str, __: Any, caller: str | None) -> None:
+        if function in (caller or "") and called == operation:
+            seen.append(called)
+            if len(seen) == which:
+                frozen.append("frozen")
+                await world.cloud.clock.sleep(FROZEN_SECONDS)
+                frozen.append("thawed")
+
+    functions.invoke = let_go  # type: ignore[method-assign]
+    functions.find = lambda name: replace(find(name), timeout_seconds=86400)  # type: ignore[method-assign]
+    world.cloud.router.before(hold_up)
+    return frozen
