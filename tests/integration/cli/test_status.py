@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from slipway_cli.main import Exit, app
 from slipway_cli.status import Role
 from typer.testing import CliRunner, Result
 
-from tests.e2e.road import Road, road
+from tests.e2e.road import QUICK, Road, road
 
 STACK = {
     "StackName": "slipway-test",
@@ -38,7 +39,7 @@ def located(world: Road) -> dict[str, str]:
 
 def show(world: Road, *arguments: str) -> str:
     result = call(*arguments, env=located(world))
-    assert result.exit_code == Exit.FINE, result.output
+    assert result.exit_code == Exit.DONE, result.output
     return result.output
 
 
@@ -104,7 +105,8 @@ def test_a_running_rollout_is_shown_with_its_last_mark_and_the_reason() -> None:
 
 def test_a_second_push_is_shown_waiting_for_its_turn() -> None:
     async def scene() -> None:
-        async with road(at_rest=False) as world:
+        patient = replace(QUICK, supersede=False)
+        async with road(patient, at_rest=False) as world:
             await world.first_release()
             world.push("v2")
             await world.cloud.clock.sleep(60)
@@ -140,7 +142,7 @@ def test_a_slot_that_is_gone_is_named() -> None:
                 "ecs", {"DescribeServices": lambda _: {"services": [], "failures": []}}
             )
             result = call("--json", env=located(world))
-            assert result.exit_code == Exit.UNREADABLE
+            assert result.exit_code == Exit.ERROR
             (orders,) = json.loads(result.stdout)["services"]
             assert "no active service orders-a, orders-b" in orders["problem"]
 
@@ -166,7 +168,7 @@ def test_a_broken_record_says_so_and_hides_no_other_service() -> None:
                 }
             )
             result = call("--json", env=located(world))
-            assert result.exit_code == Exit.UNREADABLE
+            assert result.exit_code == Exit.ERROR
             broken, orders = json.loads(result.stdout)["services"]
             assert "repository" in broken["problem"]
             assert len(orders["slots"]) == 2
@@ -181,7 +183,7 @@ def test_an_unknown_service_is_named_with_those_that_are_known() -> None:
     async def scene() -> None:
         async with road() as world:
             result = call("order", env=located(world))
-            assert result.exit_code == Exit.NOT_FOUND
+            assert result.exit_code == Exit.ERROR
             assert "no service order; it has orders" in result.stderr
 
     play(scene())
@@ -207,7 +209,7 @@ def test_the_stack_is_asked_for_what_is_not_given() -> None:
 
             world.cloud.router.serve("cloudformation", {"DescribeStacks": describe})
             result = call()
-            assert result.exit_code == Exit.FINE, result.output
+            assert result.exit_code == Exit.DONE, result.output
             assert "orders-a" in result.stdout
             assert asked == ["slipway-test"]
 
@@ -217,9 +219,9 @@ def test_the_stack_is_asked_for_what_is_not_given() -> None:
 @pytest.mark.parametrize(
     ("code", "message", "exit_code", "said"),
     [
-        ("ValidationError", "Stack does not exist", Exit.NOT_FOUND, "no stack"),
-        ("AccessDenied", "not authorized", Exit.DENIED, "not authorized"),
-        ("Throttling", "Rate exceeded", Exit.UNAVAILABLE, "Rate exceeded"),
+        ("ValidationError", "Stack does not exist", Exit.ERROR, "no stack"),
+        ("AccessDenied", "not authorized", Exit.ERROR, "not authorized"),
+        ("Throttling", "Rate exceeded", Exit.ERROR, "Rate exceeded"),
     ],
 )
 def test_each_kind_of_failure_has_a_sentence_and_a_code(
@@ -247,7 +249,7 @@ def test_a_stack_of_somebody_else_is_refused() -> None:
                 "cloudformation", {"DescribeStacks": lambda _: {"Stacks": [STACK]}}
             )
             result = call()
-            assert result.exit_code == Exit.UNREADABLE
+            assert result.exit_code == Exit.ERROR
             assert "JournalTableName" in result.stderr
 
     play(scene())

@@ -6,14 +6,14 @@ from localcloud.demo.bound import Bound
 from localcloud.demo.scenes import UNDER_LOAD, Observed, Scene, complaints
 from slipway.domain.rollout import Outcome
 
-GOOD, FAILING, HANGING, CRASHING = UNDER_LOAD
+GOOD, OVERTAKEN, FAILING, HANGING, CRASHING = UNDER_LOAD
 LIMIT = Bound(0.1, 0.2, 4.0, 120, 60, 15, 135, 3, 10)
 
 
 def observed(scene: Scene) -> Observed:
     """Return what this scene should come to."""
     return Observed(
-        outcomes={push.service: scene.expected for push in scene.pushes},
+        outcomes=scene.outcomes,
         failed=20 if scene.bad else 0,
         failed_not_by_bad_release=0,
         reached=0 if scene.never_serves else 100,
@@ -28,17 +28,27 @@ def test_scenes_that_came_to_what_they_must_are_well() -> None:
 
 
 def test_a_bad_release_that_was_promoted_is_not_well() -> None:
-    outcome = {"cartservice": Outcome.PROMOTED}
+    outcome = {"cartservice:v4": Outcome.PROMOTED}
 
     assert complaints(HANGING, replace(observed(HANGING), outcomes=outcome))
 
 
 def test_a_rollout_without_an_outcome_in_time_is_not_well() -> None:
     found = complaints(
-        GOOD, replace(observed(GOOD), outcomes={"productcatalogservice": None})
+        GOOD, replace(observed(GOOD), outcomes={"productcatalogservice:v2": None})
     )
 
-    assert found == ["productcatalogservice: no outcome in time, not promoted"]
+    assert found == ["productcatalogservice:v2: no outcome in time, not promoted"]
+
+
+def test_an_overtaken_release_must_make_way_and_the_newer_one_be_promoted() -> None:
+    both = {"cartservice:v2": Outcome.PROMOTED, "cartservice:v3": Outcome.PROMOTED}
+    never_pushed = {"cartservice:v2": Outcome.PROMOTED}
+
+    found = complaints(OVERTAKEN, replace(observed(OVERTAKEN), outcomes=both))
+    assert found == ["cartservice:v2: promoted, not superseded"]
+    found = complaints(OVERTAKEN, replace(observed(OVERTAKEN), outcomes=never_pushed))
+    assert "cartservice:v3: no outcome in time, not promoted" in found
 
 
 def test_any_failed_request_of_a_good_release_is_not_well() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from slipway.domain.receipt import Receipt
+from slipway.domain.receipt import FIRST_TRAFFIC, Receipt
 from slipway.domain.restore import Move
 from slipway.gateways.journal import Entry, Journal
 
@@ -30,7 +30,7 @@ from localcloud.demo.envoy_config import Timing
 from localcloud.demo.load import Load
 from localcloud.demo.processes import ProcessTaskRuntime
 from localcloud.demo.report import Report, SceneReport
-from localcloud.demo.scenes import Observed, Scene
+from localcloud.demo.scenes import Observed, Push, Scene
 from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, Screen
 from localcloud.fixture import System, create_system
@@ -213,21 +213,19 @@ class Performance:
     async def _play(self, scene: Scene) -> None:
         self._scene, self._story = scene.name, scene.story
         began = time.time()
-        digests = {
-            push.service: self._cloud.images.push(
-                f"{ENVIRONMENT}/{push.service}", push.tag, push.image
-            )
-            for push in scene.pushes
-        }
+        digests = {push: self._push(push) for push in scene.pushes}
         if scene.bad or scene.never_serves:
             self._bad |= set(digests.values())
         deadline = self._clock.time() + SCENE_SECONDS
-        ended: dict[str, Entry | None] = dict.fromkeys(digests)
+        ended: dict[str, Entry | None] = dict.fromkeys(scene.outcomes)
         while None in ended.values() and self._clock.time() < deadline:
             await asyncio.sleep(POLL_SECONDS)
-            ended = {
-                service: self._ended(service, digest)
-                for service, digest in digests.items()
+            newer = scene.overtaken_by
+            if newer and newer not in digests and self._have_traffic(digests):
+                digests[newer] = self._push(newer)
+            ended |= {
+                push.name: self._ended(push.service, digest)
+                for push, digest in digests.items()
             }
         await asyncio.sleep(SETTLE_SECONDS)
         self._cloud.monitor.at_rest()
@@ -240,15 +238,28 @@ class Performance:
         self._played.append(played)
         self._reports.append(self._report(played, self._failures()))
 
-    def _ended(self, service: str, digest: str) -> Entry | None:
-        return next(
-            (
-                entry
-                for entry in self._journal.rollouts(service)
-                if entry.rollout.cause.digest == digest and entry.outcome is not None
-            ),
-            None,
+    def _push(self, push: Push) -> str:
+        repository = f"{ENVIRONMENT}/{push.service}"
+        return self._cloud.images.push(repository, push.tag, push.image)
+
+    def _have_traffic(self, digests: Mapping[Push, str]) -> bool:
+        """Whether each of these images has had a share of the requests."""
+        return all(
+            any(
+                mark.name == FIRST_TRAFFIC
+                for entry in self._entries(push.service, digest)
+                for mark in self._journal.marks(entry.rollout)
+            )
+            for push, digest in digests.items()
         )
+
+    def _ended(self, service: str, digest: str) -> Entry | None:
+        entries = self._entries(service, digest)
+        return next((e for e in entries if e.outcome is not None), None)
+
+    def _entries(self, service: str, digest: str) -> list[Entry]:
+        known = self._journal.rollouts(service)
+        return [e for e in known if e.rollout.cause.digest == digest]
 
     # ------------------------------------------------------------------------- judging
 
@@ -267,8 +278,8 @@ class Performance:
         )
         mine = [f for f in failed if played.began <= f.sent.start < played.ended]
         outcomes = {
-            service: entry.outcome if entry else None
-            for service, entry in played.entries.items()
+            name: entry.outcome if entry else None
+            for name, entry in played.entries.items()
         }
         limit = self._bound(played, sent)
         observed = Observed(
@@ -288,7 +299,7 @@ class Performance:
         receipt = self._receipt(played, limit)
         return SceneReport(
             name=scene.name,
-            expected=str(scene.expected),
+            expected=", ".join(sorted(set(scene.outcomes.values()))),
             outcome=", ".join(sorted({str(o or "none") for o in outcomes.values()})),
             seconds=played.ended - played.began,
             sent=sent,
@@ -319,11 +330,11 @@ class Performance:
 
     @staticmethod
     def _receipt(played: Played, limit: Bound | None) -> dict[str, Any]:
-        """Return what the rollouts wrote down, by service; times are modelled."""
-        entries = {s: e for s, e in played.entries.items() if e is not None}
+        """Return what the rollouts wrote down, by push; times are modelled."""
+        entries = {n: e for n, e in played.entries.items() if e is not None}
         receipt: dict[str, Any] = {
-            "reasons": {s: e.reason or "" for s, e in entries.items()},
-            "rollouts": {s: _plain(e.receipt) for s, e in entries.items() if e.receipt},
+            "reasons": {n: e.reason or "" for n, e in entries.items()},
+            "rollouts": {n: _plain(e.receipt) for n, e in entries.items() if e.receipt},
         }
         if limit is not None:
             receipt["bound"] = limit.as_json()

@@ -1,7 +1,7 @@
 """What the demonstration plays, and what each scene must come to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.domain.rollout import Outcome
@@ -19,7 +19,12 @@ class Push:
 
     service: str
     tag: str
-    image: Mapping[str, Any]
+    image: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def name(self) -> str:
+        """What the push is called, such as cartservice:v2."""
+        return f"{self.service}:{self.tag}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Scene:
     """What happens, in a few words for whoever watches."""
     pushes: tuple[Push, ...]
     expected: Outcome
+    overtaken_by: Push | None = None
+    """A newer image of the same service, pushed once the one before it has traffic."""
     bad: bool = False
     """Whether requests may fail by this release."""
     never_serves: bool = False
@@ -38,13 +45,21 @@ class Scene:
     failure_rate: float | None = None
     """Where known: failed requests are held against the bound that follows from it."""
 
+    @property
+    def outcomes(self) -> Mapping[str, Outcome]:
+        """How the rollout of each push must end, by the push's name."""
+        if self.overtaken_by is None:
+            return {push.name: self.expected for push in self.pushes}
+        overtaken = {push.name: Outcome.SUPERSEDED for push in self.pushes}
+        return overtaken | {self.overtaken_by.name: self.expected}
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What a scene came to."""
 
     outcomes: Mapping[str, Outcome | None]
-    """By service; none where the rollout had not ended in time."""
+    """By the push's name; none where the rollout had not ended in time."""
     failed: int
     failed_not_by_bad_release: int
     reached: int
@@ -77,6 +92,13 @@ UNDER_LOAD = (
         expected=Outcome.PROMOTED,
     ),
     Scene(
+        name="overtaken release",
+        story="cartservice v2 has traffic when v3 is pushed: v2 makes way, v3 goes on",
+        pushes=(push("cartservice", "v2"),),
+        overtaken_by=push("cartservice", "v3"),
+        expected=Outcome.PROMOTED,
+    ),
+    Scene(
         name="release failing 20 %",
         story="productcatalogservice v3 answers every fifth request with an error",
         pushes=(push("productcatalogservice", "v3", fail_every=FAIL_EVERY),),
@@ -86,8 +108,8 @@ UNDER_LOAD = (
     ),
     Scene(
         name="release that hangs",
-        story="cartservice v2 passes its health checks and answers no request",
-        pushes=(push("cartservice", "v2", hang=True),),
+        story="cartservice v4 passes its health checks and answers no request",
+        pushes=(push("cartservice", "v4", hang=True),),
         expected=Outcome.ROLLED_BACK,
         bad=True,
     ),
@@ -104,9 +126,9 @@ UNDER_LOAD = (
 def complaints(scene: Scene, observed: Observed) -> list[str]:
     """Return what the scene did not do as it must; nothing where all is well."""
     found = [
-        f"{service}: {outcome or 'no outcome in time'}, not {scene.expected}"
-        for service, outcome in observed.outcomes.items()
-        if outcome is not scene.expected
+        f"{name}: {observed.outcomes.get(name) or 'no outcome in time'}, not {wanted}"
+        for name, wanted in scene.outcomes.items()
+        if observed.outcomes.get(name) is not wanted
     ]
     found += [f"violation: {text}" for text in observed.violations]
     if observed.failed_not_by_bad_release:

@@ -43,8 +43,11 @@ class Past:
         if not seconds:
             self._looks.clear()
         elif not before:
-            known: Service | Task
-            for known in (*self._services.values(), *self._tasks.values()):
+            everything: list[Service | Task] = [
+                *self._services.values(),
+                *self._tasks.values(),
+            ]
+            for known in everything:
                 self._looks[known.arn] = deque([(-inf, _shape(known))])
 
     def note(self, changed: Service | Task) -> None:
