@@ -93,18 +93,26 @@ async def test_a_push_that_waits_until_its_successor_had_its_turn_is_superseded(
     async with road(SHORT) as world:
         await world.first_release()
         invoke = world.cloud.functions.invoke
+        held_back: set[str] = set()
         digests: list[str] = []
 
         async def let_the_second_go_first(name: str, payload: Any) -> Any:
-            if "AcquireLease" in name and len(digests) == 1:
-                waits = {"held": False, "outcome": None, "fence": None}
-                return waits | {"reason": "", "heard": ""}
+            if "AcquireLease" in name and not digests[1:]:
+                held_back.add(payload["rollout_id"])
+            if payload.get("rollout_id") in held_back:
+                if "AcquireLease" in name:
+                    waits = {"held": False, "outcome": None, "fence": None}
+                    return waits | {"reason": "", "heard": ""}
+                if "AwaitWord" in name:
+                    return {}
             return await invoke(name, payload)
 
         world.cloud.functions.invoke = let_the_second_go_first  # type: ignore[method-assign]
         digests.append(world.push("v-live", version="a"))
         await world.pause(30)
         digests.append(world.push("v-live", version="b"))
+        await world.reached(digests[1], "promoted")
+        held_back.clear()
         second = await world.ended(digests[1])
         first = await world.ended(digests[0])
         assert second.outcome is Outcome.PROMOTED

@@ -17,11 +17,12 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
 from slipway.domain.gates import Watermark
-from slipway.domain.lease import TERM, WRITE_TERM, Lease
+from slipway.domain.lease import WRITE_TERM, Lease, Term
 from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Slot
@@ -46,8 +47,8 @@ ROLLOUTS = {
     "other tag": a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=B_TO_A),
 }
 WHO = st.sampled_from(sorted(ROLLOUTS))
-WAITS = st.sampled_from([1, 89, 91, 899, 901])
-"""Seconds about what ends the time to write, and the term."""
+WAITS = st.sampled_from([1, 44, 45, 46])
+"""Seconds about what ends the time to write."""
 BEHIND = st.sampled_from([0, 0, 0, 1])
 """How many fences behind the newest that a rollout was given it believes to be."""
 
@@ -63,8 +64,9 @@ class Rivals(RuleBasedStateMachine):
         super().__init__()
         self.journal = make_table(self.client, f"journal-{next(self.numbers)}")
         self.now: datetime = START
-        self.lease = Lease("orders", "", 0, START, START)
+        self.lease = Lease("orders", "", 0, START)
         self.fences: dict[str, list[int]] = {r.id: [] for r in ROLLOUTS.values()}
+        self.terms: list[tuple[Rollout, int, Term]] = []
         self.watermark: Watermark | None = None
         self.outcomes: dict[str, Outcome] = {}
         self.state: ServiceState | None = None
@@ -82,18 +84,24 @@ class Rivals(RuleBasedStateMachine):
         who = ROLLOUTS[name]
         answer = self.journal.acquire(who, self.now)
         mark, cause = self.watermark, who.cause
-        if mark and mark.pushed_at >= cause.pushed_at and mark.rollout_id != who.id:
+        if mark and mark.ordered_at >= cause.ordered_at and mark.rollout_id != who.id:
             assert answer == Stale(mark)
-        elif self.lease.rollout_id not in ("", who.id) and not self.lease.free(
-            self.now
-        ):
-            assert answer == Busy(self.lease.rollout_id)
+        elif self._is_free_for("", who.id):
+            self._take(who, answer)
+            self.watermark = Watermark(cause.ordered_at, who.id)
         else:
-            fence = self.lease.fence + 1
-            assert answer == Held(fence)
-            self.fences[who.id].append(fence)
-            self.lease = Lease("orders", who.id, fence, self.now + TERM, self.now)
-            self.watermark = Watermark(cause.pushed_at, who.id)
+            assert answer == Busy(self.lease.rollout_id)
+
+    @rule(name=WHO, seconds=WAITS)
+    def retake(self, name: str, seconds: int) -> None:
+        """Wait, then take the lease anew to restore: only from itself."""
+        self.now += timedelta(seconds=seconds)
+        who = ROLLOUTS[name]
+        answer = self.journal.retake(who, self.now)
+        if self._is_free_for(who.id):
+            self._take(who, answer)
+        else:
+            assert answer == Busy(self.lease.rollout_id)
 
     @rule(name=WHO, behind=BEHIND, seconds=WAITS)
     def hold(self, name: str, behind: int, seconds: int) -> None:
@@ -101,15 +109,25 @@ class Rivals(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
         who, fence = self._fenced(name, behind)
         if self._holds(who, fence):
-            self.journal.hold(who, fence, self.now)
-            self.lease = replace(
-                self.lease,
-                expires_at=self.now + TERM,
-                write_until=self.now + WRITE_TERM,
-            )
+            term = self.journal.hold(who, fence, self.now)
+            assert term == Term(self.now + WRITE_TERM, self.lease.write_until)
+            self.lease = replace(self.lease, write_until=term.until)
+            self.terms.append((who, fence, term))
         else:
             with pytest.raises(LeaseLost):
                 self.journal.hold(who, fence, self.now)
+
+    @precondition(lambda self: self.terms)
+    @rule(seconds=WAITS, data=st.data())
+    def rest(self, seconds: int, data: st.DataObject) -> None:
+        """Wait, then end one of the terms: only while nobody wrote since."""
+        self.now += timedelta(seconds=seconds)
+        one = data.draw(st.sampled_from(range(len(self.terms))))
+        who, fence, term = self.terms.pop(one)
+        self.journal.rest(who, fence, term, self.now)
+        if self._holds(who, fence) and self.lease.write_until == term.until:
+            until = max(self.now, term.before)
+            self.lease = replace(self.lease, write_until=until)
 
     @rule(name=WHO, behind=BEHIND)
     def promote(self, name: str, behind: int) -> None:
@@ -138,7 +156,7 @@ class Rivals(RuleBasedStateMachine):
             who, outcome, "so it went", receipt(who, []), None if leaseless else fence
         )
         assert answer is self.outcomes.setdefault(who.id, outcome)
-        if not leaseless and self._holds(who, fence):
+        if self._holds(who, self.lease.fence if leaseless else fence):
             self.lease = replace(self.lease, rollout_id="")
 
     @rule(name=WHO, outcome=st.sampled_from(Outcome))
@@ -167,6 +185,18 @@ class Rivals(RuleBasedStateMachine):
         """No two holders ever had the same fence."""
         given = [fence for fences in self.fences.values() for fence in fences]
         assert sorted(given) == list(range(1, len(given) + 1))
+
+    def _is_free_for(self, *holders: str) -> bool:
+        if not self.lease.fence:
+            return "" in holders
+        is_over = self.lease.write_until <= self.now
+        return is_over and self.lease.rollout_id in holders
+
+    def _take(self, who: Rollout, answer: object) -> None:
+        fence = self.lease.fence + 1
+        assert answer == Held(fence)
+        self.fences[who.id].append(fence)
+        self.lease = Lease("orders", who.id, fence, self.now)
 
     def _fenced(self, name: str, behind: int) -> tuple[Rollout, int]:
         who = ROLLOUTS[name]

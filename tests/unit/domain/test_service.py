@@ -69,9 +69,7 @@ def test_steps_that_do_not_rise_from_1_to_100_are_refused(
         a_policy(steps=tuple(Step(share, 60) for share in shares))
 
 
-def test_a_delay_before_retirement_shorter_than_weights_take_or_too_long_is_refused() -> (
-    None
-):
+def test_a_delay_before_retirement_that_is_too_short_or_too_long_is_refused() -> None:
     for seconds in (29, LONGEST_DELAY_SECONDS + 1):
         with pytest.raises(ValueError, match="retire_delay_seconds must be 30 to 3600"):
             a_policy(retire_delay_seconds=seconds)

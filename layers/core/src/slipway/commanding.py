@@ -37,7 +37,9 @@ def obey(command: Command, app: App) -> Answer:
     """Carry out a command once, however often word of it comes; wake who waits."""
     answer = app.journal.answer(command.service, command.id)
     if answer is None:
-        answer = _carry_out(command, app)
+        decided = _carry_out(command, app)
+        # Where the same command was carried out beside this one, the first one counts.
+        answer = app.journal.answer(command.service, command.id) or decided
     if answer.accepted:
         wake(app, command.service)
     return answer

@@ -56,7 +56,9 @@ def retaken(rollout: Rollout, app: App) -> int | None:
     if isinstance(answer, Held):
         return answer.fence
     if answer.rollout_id != rollout.id:
-        raise LeaseLost(f"rollout {rollout.id} has the lease of {rollout.service.name} no more")
+        raise LeaseLost(
+            f"rollout {rollout.id} has the lease of {rollout.service.name} no more"
+        )
     return None
 
 

@@ -293,7 +293,7 @@ class Journal:
         return _parse(_ANSWER, item, f"command {command_id}") if item else None
 
     def put_answer(self, answer: Answer) -> None:
-        """Store what became of a command, once."""
+        """Store what became of a command; what was stored first stays."""
         self._table.write(f"answer {answer.command.id}", _answered(answer))
 
     def put_control(
@@ -302,7 +302,8 @@ class Journal:
         """Store what a rollout has to heed, with the answer to its command.
 
         Returns False where the rollout is promoted or closed already. A stop and the
-        promotion exclude each other: whichever is stored first counts.
+        promotion exclude each other: whichever is stored first counts. A command that
+        was answered before stays answered so, and changes nothing.
         """
         key = f"SERVICE#{service}", f"ROLLOUT#{rollout_id}"
         under_way = f"{UNCLOSED} AND attribute_not_exists(promoted)"
@@ -427,35 +428,31 @@ class Journal:
         Raises LeaseLost where somebody else holds the lease.
         """
         until = now + WRITE_TERM
-        before = self._write_until(rollout, fence, until)
-        if before is None:
+        old = self._table.swap(
+            f"hold the lease of {rollout.service.name}",
+            _extend(rollout, fence, until, condition=OURS),
+        )
+        if old is None:
             raise _lost(rollout, fence)
+        # Where nothing changed, there may be no old value to read.
+        before = time_of(old["write_until"]) if old else until
         return Term(until, before)
 
     def rest(self, rollout: Rollout, fence: int, term: Term, now: datetime) -> None:
         """Say that the holder's writes are over; nothing where it lost the lease.
 
-        An earlier run of the holder may still be writing: its term stays.
+        Another run of the holder may still be writing: its term stays.
         """
-        self._write_until(rollout, fence, max(now, term.before))
-
-    def _write_until(
-        self, rollout: Rollout, fence: int, until: datetime
-    ) -> datetime | None:
-        """Return until when was stored before, None where the lease is not held."""
-        old = self._table.swap(
-            f"hold the lease of {rollout.service.name}",
-            update(
-                f"SERVICE#{rollout.service.name}",
-                "LEASE",
-                "SET write_until = :until",
-                condition=OURS,
-                me=rollout.id,
-                fence=fence,
-                until=until,
+        self._table.write(
+            f"rest with the lease of {rollout.service.name}",
+            _extend(
+                rollout,
+                fence,
+                max(now, term.before),
+                condition=f"{OURS} AND write_until = :term",
+                term=term.until,
             ),
         )
-        return time_of(old["write_until"]) if old else None
 
     def promote(self, rollout: Rollout, fence: int, now: datetime) -> None:
         """Make the candidate the primary.
@@ -554,7 +551,10 @@ def _whole(service: str | None) -> str:
 def _answered(answer: Answer) -> Write:
     command = answer.command
     return put(
-        _whole(command.service), f"COMMAND#{command.id}", body=_text(_ANSWER, answer)
+        _whole(command.service),
+        f"COMMAND#{command.id}",
+        new=True,
+        body=_text(_ANSWER, answer),
     )
 
 
@@ -568,6 +568,22 @@ def _take(rollout: Rollout, now: datetime, condition: str, **values: Value) -> W
         me=rollout.id,
         now=now,
         one=1,
+        **values,
+    )
+
+
+def _extend(
+    rollout: Rollout, fence: int, until: datetime, *, condition: str, **values: Value
+) -> Write:
+    """Return the write that says until when the lease's holder writes."""
+    return update(
+        f"SERVICE#{rollout.service.name}",
+        "LEASE",
+        "SET write_until = :until",
+        condition=condition,
+        me=rollout.id,
+        fence=fence,
+        until=until,
         **values,
     )
 
