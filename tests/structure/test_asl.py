@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from localcloud.asl import house_rules, load
+from localcloud.asl.definition import State
 
 from tests.structure.repository import (
     STATE_MACHINES,
@@ -85,10 +86,25 @@ def test_a_state_machine_is_given_what_it_asks_for_and_no_more(name: str) -> Non
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=named)
 def test_a_task_outlasts_its_function(path: Path) -> None:
+    """But for waits: their function leaves a token, and too late is harmless."""
     default = template()["Globals"]["Function"]["Timeout"]
     for state in load(path.read_text(), path.name).states.values():
         function = state.fields.get("Arguments", {}).get("FunctionName")
-        if function is not None:
+        if function is not None and not _waits(state):
             name = function.removeprefix("${").removesuffix("Arn}")
             seconds = functions()[name]["Properties"].get("Timeout", default)
             assert state.fields["TimeoutSeconds"] > seconds
+
+
+@pytest.mark.parametrize("path", DEFINITIONS, ids=named)
+def test_a_wait_ends_and_goes_on_whatever_becomes_of_its_function(path: Path) -> None:
+    for state in load(path.read_text(), path.name).states.values():
+        if _waits(state):
+            assert state.fields["TimeoutSeconds"]
+            (catch,) = state.fields["Catch"]
+            assert catch["ErrorEquals"] == ["States.ALL"]
+            assert catch["Next"] == state.fields["Next"]
+
+
+def _waits(state: State) -> bool:
+    return str(state.fields.get("Resource", "")).endswith(".waitForTaskToken")

@@ -94,13 +94,23 @@ def test_all_other_functions_are_reactions() -> None:
     ]
 
 
+def _events(function: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what starts a function, but for state machines."""
+    return list(function["Properties"].get("Events", {}).values())
+
+
 def test_one_stem_names_folder_function_and_state() -> None:
     assert {f"{pascal(stem)}Function" for stem in stems()} == set(functions())
     for stem in stems():
         properties = functions()[f"{pascal(stem)}Function"]["Properties"]
         assert properties["CodeUri"] == f"functions/{stem}"
-    reactions = {pascal(stem) for stem in stems() if stem.startswith("on_")}
+    reactions = {
+        name.removesuffix("Function")
+        for name, function in functions().items()
+        if any(e["Type"] == "SQS" for e in _events(function))
+    }
     assert {pascal(stem) for stem in stems()} == set(stages()) | reactions
+    assert all(pascal(s) in reactions for s in stems() if s.startswith("on_"))
 
 
 @pytest.mark.parametrize("name", functions())
