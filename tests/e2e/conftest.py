@@ -1,8 +1,10 @@
 """Every `async def` test of this folder runs on a loop of its own, in virtual time."""
 
+from collections.abc import Sequence
 from inspect import iscoroutinefunction
 
 import pytest
+from localcloud.api import Call
 from localcloud.clock import run_virtual
 
 from tests.e2e import stories
@@ -41,3 +43,9 @@ def silent() -> Story:
 def sickly() -> Story:
     """Tell of a release whose health is lost just before it gets half of the weight."""
     return run_virtual(stories.sickly())
+
+
+@pytest.fixture(scope="session")
+def disturbed() -> Sequence[Call]:
+    """Return the calls where rollouts are commanded, overtaken, stopped and lost."""
+    return run_virtual(stories.disturbed())

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.api import Call
+from localcloud.events import Delivery
 from localcloud.functions import Functions
 from localcloud.simulated import Flow, Totals
 from localcloud.states import Execution
+from slipway.domain.control import Verb
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
@@ -95,6 +97,49 @@ async def sickly() -> Story:
 
         functions.invoke = lose_health_before  # type: ignore[method-assign]
         return await _tell(world)
+
+
+async def disturbed() -> Sequence[Call]:
+    """Command rollouts, overtake one, stop some, and lose word of all of that."""
+    async with road(at_rest=False, sweeps=True) as world:
+        await world.first_release()
+        invoke = world.cloud.functions.invoke
+        said: list[str] = []
+
+        async def speak_before_the_wait(name: str, payload: Any) -> Any:
+            if "AwaitWord" in name and not said:
+                said.append(world.say(Verb.PAUSE))
+                await world.answered(said[0])
+            return await invoke(name, payload)
+
+        world.cloud.functions.invoke = speak_before_the_wait  # type: ignore[method-assign]
+        world.push("v2")
+        await world.until(lambda: said)
+        world.say(Verb.RESUME)
+        await world.pause(120)
+        stopped = world.push("v3")
+        await world.reached(stopped, "shifted-0")
+        world.kill(stopped)
+        await world.closed(stopped)
+        world.say(Verb.FREEZE)
+        await world.answered(world.say(Verb.RETRY))
+        world.say(Verb.UNFREEZE)
+        aborted = (await world.answered(world.say(Verb.RETRY))).rollout_id
+        await world.until(lambda: "healthy-0" in world.marked.get(aborted or "", ()))
+        world.say(Verb.ABORT)
+        await world.pause(300)
+        world.cloud.events.disturb = _without_word
+        unheard = world.push("v4")
+        await world.reached(unheard, "judged-0")
+        world.kill(unheard)
+        await world.closed(unheard)
+        return world.cloud.router.calls
+
+
+def _without_word(delivery: Delivery) -> Sequence[Delivery]:
+    """Lose word of pushes and of the ends of executions."""
+    lost = delivery.event["source"] in {"aws.ecr", "aws.states"}
+    return () if lost else (delivery,)
 
 
 @asynccontextmanager

@@ -1,8 +1,10 @@
 """The template allows each function exactly what it uses: no more, no less."""
 
+from collections.abc import Sequence
+
 import pytest
 from botocore.session import get_session
-from localcloud.api import actions
+from localcloud.api import Call, actions
 
 from tests.e2e.stories import Story
 
@@ -13,12 +15,17 @@ POLLING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 
 @pytest.fixture(scope="module")
 def used(
-    good: Story, failing: Story, silent: Story, sickly: Story
+    good: Story,
+    failing: Story,
+    silent: Story,
+    sickly: Story,
+    disturbed: Sequence[Call],
 ) -> dict[str, set[str]]:
-    """Name the IAM actions of every function's calls in four kinds of rollout."""
+    """Name the IAM actions of every function's calls in all kinds of rollouts."""
     session = get_session()
     by_function: dict[str, set[str]] = {name: set() for name in good.allowed}
     calls = [c for story in (good, failing, silent, sickly) for c in story.calls]
+    calls += disturbed
     for service in {call.service for call in calls}:
         model = session.get_service_model(service)
         for call in calls:
@@ -49,4 +56,4 @@ def test_every_action_that_a_rollout_needs_is_allowed_by_its_name(
 
 
 def _polling(function: str) -> set[str]:
-    return POLLING if "-On" in function else set()
+    return POLLING if "-On" in function or "-Sweep" in function else set()

@@ -305,21 +305,16 @@ class Journal:
         promotion exclude each other: whichever is stored first counts. A command that
         was answered before stays answered so, and changes nothing.
         """
-        key = f"SERVICE#{service}", f"ROLLOUT#{rollout_id}"
-        under_way = f"{UNCLOSED} AND attribute_not_exists(promoted)"
-        heeds = (
-            update(
-                *key,
-                "SET stopped = :command",
-                condition=under_way,
-                command=control.id,
-            )
-            if control.verb in STOPS
-            else check(*key, condition=under_way)
-        )
+        last = "stopped" if control.verb in STOPS else "steered"
         refused = self._table.write_all(
             f"{control.verb} rollout {rollout_id}",
-            heeds,
+            update(
+                f"SERVICE#{service}",
+                f"ROLLOUT#{rollout_id}",
+                f"SET {last} = :command",
+                condition=f"{UNCLOSED} AND attribute_not_exists(promoted)",
+                command=control.id,
+            ),
             put(
                 f"SERVICE#{service}",
                 f"CONTROL#{rollout_id}#{control.id}",
