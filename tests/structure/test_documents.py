@@ -10,6 +10,7 @@ from unittest.mock import Mock, patch
 import pytest
 from localcloud.asl import load
 from pydantic import TypeAdapter
+from slipway.domain.control import Verb, read_command
 from slipway.domain.diagnosis import Trouble
 from slipway.domain.pushes import read_push
 from slipway.domain.rollout import Outcome
@@ -93,12 +94,15 @@ def test_decisions_are_numbered_without_gaps_and_say_what_was_rejected() -> None
 
 
 def test_events_are_those_that_the_code_reads_and_writes() -> None:
-    push, stop, finished, page, pattern = documents(ROOT / "docs" / "events.md")
+    push, stop, said, finished, page, pattern = documents(ROOT / "docs" / "events.md")
     assert read_push(push).tag == "v42"
     stopped = read_task_event(stop)
     assert stopped is not None
     assert stopped.finding is not None
     assert stopped.finding.trouble is Trouble.CRASHED
+    command = read_command(said, "dev")
+    assert command is not None
+    assert command.verb is Verb.PAUSE
     assert finished["source"] == page["source"] == SOURCE
     assert pattern["source"] == [SOURCE]
     assert finished["detail-type"] == FINISHED
@@ -115,7 +119,7 @@ def test_workflow_inputs_are_what_stages_read() -> None:
         assert reader.validate_python(known).rollout_id
 
 
-@pytest.mark.parametrize("name", ["rollout", "step", "restore"])
+@pytest.mark.parametrize("name", ["rollout", "admit", "step", "restore"])
 def test_a_diagram_shows_the_states_that_there_are(name: str) -> None:
     text = (STATE_MACHINES / "README.md").read_text()
     section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
