@@ -25,6 +25,8 @@ SHIPPED := template.yaml $(shell find layers functions statemachines \
 # One worker a core; neighbours stay together, for some wait for each other.
 PYTEST := pytest --numprocesses=auto --dist=worksteal
 LAYER_LIMIT_MB := 250
+EXAMPLES ?= 1000
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -41,6 +43,10 @@ demo: .venv/synced ## Play rollouts, good and bad, under live traffic on this ma
 .PHONY: test
 test: .venv/synced ## Run the tests, all but those that need `make build`
 	@$(RUN) $(PYTEST) -m "not artifacts"
+
+.PHONY: simulate
+simulate: .venv/synced ## Play EXAMPLES=1000 random examples of the models, from SEED=1
+	@$(RUN) python -m tests.simulation --examples $(EXAMPLES) --seed $(SEED)
 
 .PHONY: check
 check: lint build ## Everything that must hold before a change is merged

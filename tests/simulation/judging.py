@@ -202,7 +202,7 @@ def _look(
 
 
 def _hold_pass(case: _Case, now: datetime, trouble: str, trace: Trace) -> None:
-    """A pass has settled minutes, samples enough and few failures; or a person's word."""
+    """Hold a pass to settled minutes and samples enough, or to a person's word."""
     word, truth = case.word(now), case.truth(now)
     requests, failures = truth[CANDIDATE]
     if word.stop:
@@ -236,7 +236,7 @@ def _hold_pass(case: _Case, now: datetime, trouble: str, trace: Trace) -> None:
 
 
 def _hold_fail(case: _Case, now: datetime, held: datetime | None, trace: Trace) -> None:
-    """A failure has a cause."""
+    """Hold a failure to a cause."""
     percent, _ = _percents(case, now)
     baseline = _baseline(case, now)
     patience = timedelta(seconds=case.patience)

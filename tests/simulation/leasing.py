@@ -38,7 +38,7 @@ SKEW_SECONDS = 1.5
 LONGEST = timedelta(hours=3)
 _SERVICE = a_service()
 
-type Program = Generator[float, None, None]
+type Program = Generator[float]
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class _World:
         self.trace.add(self.now, who, what)
 
     def lands(self, rollout: Rollout, fence: int) -> None:
-        """A write takes effect at AWS."""
+        """Let a write take effect at AWS."""
         item = self.table.items["SERVICE#orders", "LEASE"]
         current = int(item["fence"]["N"])
         self.say(

@@ -39,7 +39,7 @@ def example(seed: int, *, model: str | None = None) -> Trace:
     return trace
 
 
-# ------------------------------------------------------------------ weights and capacity
+# ----------------------------------------------------------------- weights, capacity
 
 
 def carrying(random: Random, trace: Trace) -> None:
@@ -58,8 +58,8 @@ def carrying(random: Random, trace: Trace) -> None:
         trace.add(
             SIMULATION_EPOCH,
             "may_carry",
-            f"{_text(wanted)} from {_text(current)}, healthy {_text(healthy)} of {base}: "
-            f"{answer.allowed}",
+            f"{_text(wanted)} from {_text(current)}, "
+            f"healthy {_text(healthy)} of {base}: {answer.allowed}",
         )
         if not share * base <= needed * 100 < share * base + 100:
             trace.breaks(SIMULATION_EPOCH, 1, f"{needed} tasks for {share} % of {base}")
@@ -209,45 +209,67 @@ def restoring(random: Random, trace: Trace) -> None:
 
 def _hold_order(place: _Place, move: Move, began: datetime, trace: Trace) -> None:
     """Hold capacity, health, weight, removal: each only after the one before it."""
-    primary, healthy, base = place.primary, place.healthy, place.base
     overdue = place.now - began > timedelta(seconds=TIMEOUT_SECONDS)
-    wrong: tuple[int, str] | None = None
-    match move:
-        case Move.GIVE_TRAFFIC if primary:
-            last_resort = overdue and healthy[primary.other] == 0 < healthy[primary]
-            if healthy[primary] < base and not last_resort:
-                wrong = 1, f"all weight to {healthy[primary]} healthy of {base}"
-        case Move.YIELD_TRAFFIC if primary:
-            if not overdue or healthy[primary] or not healthy[primary.other]:
-                wrong = 2, "the primary lost its traffic while it could have it"
-        case Move.CLOSE_RULE:
-            if primary:
-                wrong = 2, "a rule was closed that a primary serves"
-        case Move.REMOVE_CANDIDATE:
-            settle = timedelta(seconds=SETTLE_SECONDS)
-            if place.carried(place.candidate):
-                wrong = 2, "capacity removed before its traffic moved"
-            elif place.shifted and place.now - place.shifted < settle:
-                wrong = 2, "capacity removed while load balancers may use it"
-        case Move.DONE:
-            if primary and (
-                place.carried(primary.other)
-                or healthy[primary] < base
-                or place.desired[primary.other]
-            ):
-                wrong = 2, "done, and the primary alone does not serve in full"
-            if primary is None and (place.rules or place.desired[place.candidate]):
-                wrong = 2, "done, and what never was healthy still serves"
-        case Move.GIVE_UP:
-            if not overdue:
-                wrong = 2, "given up before its time was up"
-            elif primary and any(
-                healthy[s] == 0 < healthy[s.other] and place.carried(s)
-                for s in (primary, primary.other)
-            ):
-                wrong = 2, "given up, and traffic goes where nothing is healthy"
+    if place.primary is None:
+        wrong = _wrong_before_a_first_release(place, move)
+    else:
+        wrong = _wrong_weights(place, move, place.primary, overdue=overdue)
+        wrong = wrong or _wrong_end(place, move, place.primary)
+    wrong = wrong or _wrong_removal(place, move)
+    if move is Move.GIVE_UP and not overdue:
+        wrong = 2, "given up before its time was up"
     if wrong is not None:
         trace.breaks(place.now, *wrong)
+
+
+type _Wrong = tuple[int, str] | None
+"""The invariant that a move breaks, and how."""
+
+
+def _wrong_before_a_first_release(place: _Place, move: Move) -> _Wrong:
+    serves = place.rules or place.desired[place.candidate]
+    if move is Move.DONE and serves:
+        return 2, "done, and what never was healthy still serves"
+    return None
+
+
+def _wrong_weights(
+    place: _Place, move: Move, primary: Slot, *, overdue: bool
+) -> _Wrong:
+    healthy, other = place.healthy, primary.other
+    last_resort = overdue and healthy[other] == 0 < healthy[primary]
+    if move is Move.GIVE_TRAFFIC and healthy[primary] < place.base and not last_resort:
+        return 1, f"all weight to {healthy[primary]} healthy of {place.base}"
+    may_yield = overdue and healthy[primary] == 0 < healthy[other]
+    if move is Move.YIELD_TRAFFIC and not may_yield:
+        return 2, "the primary lost its traffic while it could have it"
+    if move is Move.CLOSE_RULE:
+        return 2, "a rule was closed that a primary serves"
+    return None
+
+
+def _wrong_end(place: _Place, move: Move, primary: Slot) -> _Wrong:
+    healthy, other = place.healthy, primary.other
+    if move is Move.DONE and (
+        place.carried(other) or healthy[primary] < place.base or place.desired[other]
+    ):
+        return 2, "done, and the primary alone does not serve in full"
+    if move is Move.GIVE_UP and any(
+        healthy[s] == 0 < healthy[s.other] and place.carried(s) for s in Slot
+    ):
+        return 2, "given up, and traffic goes where nothing is healthy"
+    return None
+
+
+def _wrong_removal(place: _Place, move: Move) -> _Wrong:
+    if move is not Move.REMOVE_CANDIDATE:
+        return None
+    if place.carried(place.candidate):
+        return 2, "capacity removed before its traffic moved"
+    settle = timedelta(seconds=SETTLE_SECONDS)
+    if place.shifted and place.now - place.shifted < settle:
+        return 2, "capacity removed while load balancers may use it"
+    return None
 
 
 MODELS: dict[str, Model] = {

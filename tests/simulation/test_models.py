@@ -1,0 +1,152 @@
+"""No example of the models breaks an invariant, and each that is broken is found."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from slipway.domain import control
+from slipway.domain.gates import Gate
+from slipway.domain.judge import Judgement, Verdict
+from slipway.domain.restore import Move
+from slipway.domain.traffic import Permission
+from slipway.gateways.journal import Journal
+
+from tests.simulation.models import MODELS, example
+
+EXAMPLES = 1000
+MOST_UNTIL_FOUND = 500
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_example_breaks_an_invariant(model: str) -> None:
+    for seed in range(EXAMPLES // len(MODELS) + 1):
+        trace = example(seed, model=model)
+        assert not trace.broken, "\n".join([f"seed {seed}", *trace.lines])
+
+
+def test_the_examples_meet_what_they_are_about() -> None:
+    seen: set[str] = set()
+    for model in MODELS:
+        for seed in range(100):
+            seen |= example(seed, model=model).seen
+    assert {"pass", "fail", "done", "give-up"} <= seen
+    assert {"promoted", "rolled-back", "aborted", "superseded"} <= seen
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_same_seed_gives_the_same_trace_in_any_process(model: str) -> None:
+    code = (
+        "from tests.simulation.models import example\n"
+        f"print('\\n'.join(example(7, model={model!r}).lines))"
+    )
+    traces = {
+        subprocess.run(  # noqa: S603  our own code
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **seeded},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seeded in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"})
+    }
+    here = "\n".join(example(7, model=model).lines) + "\n"
+    assert traces == {here.encode()}
+
+
+# ------------------------------------------- every invariant, broken once on purpose
+
+
+def _round_down(share: int, base: int) -> int:
+    return share * base // 100
+
+
+def _always_allow(*_: Any, **__: Any) -> Permission:
+    return Permission(allowed=True, reason="why not")
+
+
+def _remove_at_once(*_: Any, **__: Any) -> tuple[Move, str]:
+    return Move.REMOVE_CANDIDATE, "in a hurry"
+
+
+def _take_silence_for_success(*_: Any, **__: Any) -> Judgement:
+    return Judgement(Verdict.PASS, "nobody complained")
+
+
+def _let_all_pass(*_: Any) -> Gate:
+    return Gate(None, "all are welcome")
+
+
+def _forget(*_: Any, **__: Any) -> None:
+    """Do nothing."""
+
+
+def _hear_once(
+    controls: Any, *others: Any, real: Callable[..., Any] = control.word
+) -> Any:
+    return real(list(controls)[:1], *others)
+
+
+def _acquire_without_watermark(
+    self: Journal, *details: Any, real: Callable[..., Any] = Journal.acquire
+) -> Any:
+    items = self._table._client.items  # type: ignore[attr-defined]  # noqa: SLF001
+    items.pop(("SERVICE#orders", "WATERMARK"), None)
+    return real(self, *details)
+
+
+MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
+    "1: tasks are rounded down": (
+        1,
+        "carrying",
+        {"slipway.domain.capacity.tasks_for": _round_down},
+    ),
+    "1: weights need no health": (
+        1,
+        "carrying",
+        {"slipway.domain.traffic.may_carry": _always_allow},
+    ),
+    "2: the candidate goes before its traffic": (
+        2,
+        "restoring",
+        {"slipway.domain.restore._give_all": _remove_at_once},
+    ),
+    "2: only the first word is heard": (
+        2,
+        "hearing",
+        {"slipway.domain.control.word": _hear_once},
+    ),
+    "3: nothing guards late writes": (3, "leasing", {"slipway.fence.guard": _forget}),
+    "7: silence is success": (
+        7,
+        "judging",
+        {"slipway.domain.judge.judge": _take_silence_for_success},
+    ),
+    "12: no cause is too old": (
+        12,
+        "ordering",
+        {
+            "slipway.domain.gates.too_old": _let_all_pass,
+            "slipway.gateways.journal.Journal.acquire": _acquire_without_watermark,
+        },
+    ),
+    "13: failures are not counted": (
+        13,
+        "judging",
+        {"slipway.domain.judge.Traffic.failures": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_broken_invariant_is_found(
+    mutation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, model, instead = MUTATIONS[mutation]
+    for path, value in instead.items():
+        monkeypatch.setattr(path, value)
+    for seed in range(MOST_UNTIL_FOUND):
+        if number in {b.invariant for b in example(seed, model=model).broken}:
+            return
+    pytest.fail(f"not found in {MOST_UNTIL_FOUND} examples")
