@@ -5,11 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from localcloud.api import AwsError
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import QUICK, Road, road
+from tests.e2e.road import QUICK, SHORT, Road, road
 
+SECONDS_LEFT = 30
+"""More than that of a term is left soon after it began."""
 FROZEN_SECONDS = 900
 """Longer than everything that comes after takes."""
 
@@ -46,6 +49,35 @@ async def test_a_thawed_stage_does_not_undo_what_the_next_rollout_did(
         assert world.weights() == {Slot.A: 0, Slot.B: 100}
         assert world.entry(digest).outcome is Outcome.ABORTED
         assert flow.totals.failed == 0
+
+
+@pytest.mark.parametrize("status", [None, 400, 503])
+async def test_only_clear_answers_give_the_time_to_write_back(
+    status: int | None,
+) -> None:
+    """Invariant 3: an attempt without an answer may take its effect after its retry."""
+    async with road(SHORT) as world:
+        await world.first_release()
+        failed: list[str] = []
+        left: list[float] = []
+
+        def fail_once(_: str, called: str, __: Any, caller: str | None) -> None:
+            ours = "LaunchCandidate" in (caller or "") and called == "UpdateService"
+            if ours and status and not failed:
+                failed.append(called)
+                raise AwsError("ThrottlingException", "once", status)
+
+        def look() -> None:
+            lease = world.journal.lease("orders")
+            assert lease is not None
+            until = lease.write_until - world.cloud.clock.now()
+            left.append(until.total_seconds())
+
+        world.cloud.router.before(fail_once)
+        world.when["launched"] = look
+        await world.ended(world.push("v2"))
+        assert len(failed) == (status is not None)
+        assert (left[0] > SECONDS_LEFT) is (status == 503)
 
 
 def _freeze(world: Road, function: str, operation: str, which: int) -> list[str]:

@@ -339,7 +339,10 @@ def _write(world: _World, rollout: Rollout, fence: int) -> Program:
         takes = world.random.uniform(0, ATTEMPT_SECONDS)
         if world.random.random() < 0.9:
             world.later(takes, lambda: world.lands(rollout, fence))
-        yield takes
         if world.random.random() < 0.8:
+            yield takes
             return
+        # The connection breaks: what was sent may take its effect all the same.
+        yield world.random.uniform(0, takes)
+        fencing.doubt(None)
     raise Unavailable("UpdateService: no answer from AWS")

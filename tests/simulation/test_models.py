@@ -118,6 +118,11 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         {"slipway.domain.control.word": _hear_once},
     ),
     "3: nothing guards late writes": (3, "leasing", {"slipway.fence.guard": _forget}),
+    "3: a call without an answer counts as over": (
+        3,
+        "leasing",
+        {"slipway.fence.doubt": _forget},
+    ),
     "7: silence is success": (
         7,
         "judging",

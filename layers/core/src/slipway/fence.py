@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway import clock
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from slipway.domain.lease import Term
     from slipway.domain.rollout import Rollout
     from slipway.wiring import App
 
@@ -25,39 +27,67 @@ FENCED = (
 )
 """Every call that changes what serves, as botocore's events name it."""
 
-_until: ContextVar[datetime | None] = ContextVar("write_until", default=None)
+SERVER_ERROR = 500
+
+
+@dataclass(slots=True)
+class _Writing:
+    """A term in use."""
+
+    until: datetime
+    in_doubt: bool = False
+    """Whether an attempt got no clear answer: it may take its effect later."""
+
+
+_writing: ContextVar[_Writing | None] = ContextVar("writing", default=None)
 
 
 @contextmanager
 def writing(rollout: Rollout, fence: int, app: App) -> Iterator[None]:
     """Let the code inside change the rollout's service, for a term.
 
-    Raises LeaseLost where somebody else holds the lease. A call that got no clear
-    answer may still take effect: then the whole term counts, and nobody else takes the
-    lease before it is over.
+    Raises LeaseLost where somebody else holds the lease. An attempt that got no clear
+    answer may still take effect, also where the next one was answered: then the whole
+    term counts, and nobody else takes the lease before it is over.
     """
     term = app.journal.hold(rollout, fence, clock.now())
-    earlier = _until.set(term.until)
+    now_writing = _Writing(term.until)
+    earlier = _writing.set(now_writing)
     try:
         yield
     except Unavailable:
         raise
     except Exception:
-        app.journal.rest(rollout, fence, term, clock.now())
+        _rest(rollout, fence, term, now_writing, app)
         raise
     else:
-        app.journal.rest(rollout, fence, term, clock.now())
+        _rest(rollout, fence, term, now_writing, app)
     finally:
-        _until.reset(earlier)
+        _writing.reset(earlier)
+
+
+def _rest(
+    rollout: Rollout, fence: int, term: Term, now_writing: _Writing, app: App
+) -> None:
+    if not now_writing.in_doubt:
+        app.journal.rest(rollout, fence, term, clock.now())
 
 
 def guard(operation_name: str, **_: Any) -> None:
     """Refuse to begin an attempt of a write; botocore calls this before each one."""
-    until = _until.get()
-    if until is None:
+    now_writing = _writing.get()
+    if now_writing is None:
         raise LeaseLost(f"{operation_name} was tried without the lease")
-    if clock.now() > until - LAST_WRITE:
+    if clock.now() > now_writing.until - LAST_WRITE:
         raise Unavailable(
             f"{operation_name} is not begun: the time to write is over at "
-            f"{until.isoformat()}"
+            f"{now_writing.until.isoformat()}"
         )
+
+
+def doubt(response: tuple[Any, Any] | None, **_: Any) -> None:
+    """Notice an attempt without a clear answer; botocore calls this after each one."""
+    now_writing = _writing.get()
+    unclear = response is None or response[0].status_code >= SERVER_ERROR
+    if now_writing is not None and unclear:
+        now_writing.in_doubt = True

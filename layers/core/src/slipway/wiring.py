@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from slipway.fence import FENCED, guard
+from slipway.fence import FENCED, doubt, guard
 from slipway.gateways.cloudwatch import Measurements
 from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs import Ecs
@@ -94,6 +94,7 @@ def _wire(settings: Settings) -> App:
     for fenced in (ecs, load_balancers):
         for call in FENCED:
             fenced.meta.events.register(f"request-created.{call}", guard)
+            fenced.meta.events.register(f"needs-retry.{call}", doubt)
 
     return App(
         settings=settings,
