@@ -32,7 +32,7 @@ def test_a_crashing_release_is_rolled_back_and_nothing_is_lost(tmp_path: Path) -
     assert crashing.outcome == "rolled-back"
     assert crashing.sent > 0
     assert (report.failed, report.failed_not_by_bad_release) == (0, 0)
-    marks = crashing.receipt["rollouts"]["currencyservice"]["marks"]
+    marks = crashing.receipt["rollouts"]["currencyservice:v2"]["marks"]
     names = [mark["name"] for mark in marks]
     assert "launched" in names
     assert "shifted-0" not in names
