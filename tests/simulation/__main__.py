@@ -12,13 +12,13 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.simulation.models import example
+from tests.simulation.models import MODELS, example
 from tests.simulation.trace import Trace
 
 REPORT = Path(__file__).parents[2] / "build" / "simulation.json"
 CHUNK = 100
 """Examples that a process plays before it asks for more."""
-SHOWN = 3
+SHOWN = 5
 """Broken examples that are printed, the shortest first."""
 
 
@@ -28,9 +28,10 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1, help="of the first example")
     parser.add_argument("--replay", type=int, help="play the example of one seed")
+    parser.add_argument("--model", choices=sorted(MODELS), help="to replay, not drawn")
     asked = parser.parse_args()
     if asked.replay is not None:
-        trace = example(asked.replay)
+        trace = example(asked.replay, model=asked.model)
         _say(*trace.lines)
         return 1 if trace.broken else 0
     return _play_all(asked.seed, asked.examples)

@@ -169,7 +169,7 @@ def _values(details: Mapping[str, Any]) -> Item:
     return {name: _plain(value) for name, value in wire.items()}
 
 
-def _plain(value: Mapping[str, Any]) -> Any:
+def _plain(value: Any) -> Any:
     return _deserialize(value)
 
 

@@ -138,6 +138,10 @@ class _Case:
         )
         return first and began + MINUTE <= end
 
+    def stopped(self, now: datetime) -> bool:
+        """Return whether anybody stopped the rollout until now."""
+        return any(c.verb is Verb.ABORT and c.at <= now for c in self.controls)
+
     def word(self, now: datetime) -> Word:
         """Return what was said until now."""
         return control.word([c for c in self.controls if c.at <= now], [])
@@ -205,7 +209,7 @@ def _hold_pass(case: _Case, now: datetime, trouble: str, trace: Trace) -> None:
     """Hold a pass to settled minutes and samples enough, or to a person's word."""
     word, truth = case.word(now), case.truth(now)
     requests, failures = truth[CANDIDATE]
-    if word.stop:
+    if case.stopped(now):
         trace.breaks(now, 2, "a stopped rollout passed its step")
     if word.hold:
         trace.breaks(now, 0, "a paused rollout passed its step")
@@ -241,7 +245,7 @@ def _hold_fail(case: _Case, now: datetime, held: datetime | None, trace: Trace) 
     baseline = _baseline(case, now)
     patience = timedelta(seconds=case.patience)
     causes = (
-        case.word(now).stop is not None,
+        case.stopped(now),
         _ended_badly(case, now),
         percent > case.policy.max_failure_percent
         and percent > baseline + case.policy.max_increase_percent,

@@ -31,6 +31,8 @@ FUNCTION_SECONDS = 60
 """When Lambda kills a function that still runs."""
 STATE_SECONDS = 90
 """When Step Functions stops to wait for one."""
+LOST_SECONDS = 3
+"""When the connection to a function breaks, at times: it runs on, unheard."""
 ATTEMPT_SECONDS = 7
 """The longest that one attempt of the SDK takes until it has its effect, or never."""
 SKEW_SECONDS = 1.5
@@ -297,7 +299,7 @@ def _stage(world: _World, rollout: Rollout, fence: int) -> Generator[float, None
             dies_in=0 if zombie else FUNCTION_SECONDS,
         )
         waited = 0.0
-        patience = world.random.choice((FUNCTION_SECONDS, STATE_SECONDS))
+        patience = world.random.choice((LOST_SECONDS, FUNCTION_SECONDS, STATE_SECONDS))
         while not fate.answer and waited < patience:
             yield 1.0
             waited += 1.0

@@ -9,6 +9,7 @@ from typing import Any, cast
 from localcloud.clock import SIMULATION_EPOCH
 from slipway.domain import control, gates
 from slipway.domain.control import Control, Freeze, Verb
+from slipway.domain.gates import Watermark
 from slipway.domain.receipt import receipt
 from slipway.domain.release import Ask, Cause, Image
 from slipway.domain.rollout import Outcome, Rollout
@@ -31,10 +32,17 @@ class _Shop:
     )
     begun: list[Cause] = field(default_factory=list)
     registry: dict[str, Image] = field(default_factory=dict)
+    earlier: Watermark | None = None
+    """The watermark before the last cause was heard."""
 
-    def hear(self, cause: Cause, trace: Trace) -> None:
-        """Do what a rollout does up to its lease, then end it."""
+    def hear(self, cause: Cause, trace: Trace, *, overtaken: bool = False) -> None:
+        """Do what a rollout does up to its lease, then end it.
+
+        One that is overtaken read the watermark before the last cause raised it.
+        """
         name = _SERVICE.name
+        now = self.journal.watermark(name)
+        watermark, self.earlier = self.earlier if overtaken else now, now
         rollout = self.journal.begin(
             a_rollout(service=_SERVICE, cause=cause, created_at=SIMULATION_EPOCH)
         )
@@ -44,7 +52,7 @@ class _Shop:
             image=self._image(cause),
             release=rollout.release,
             state=None,
-            watermark=self.journal.watermark(name),
+            watermark=watermark,
         )
         trace.add(
             SIMULATION_EPOCH, cause.tag, f"gate: {answer.outcome}, {answer.reason}"
@@ -61,6 +69,7 @@ class _Shop:
         cause = rollout.cause
         answer = self.journal.acquire(rollout, SIMULATION_EPOCH)
         trace.add(SIMULATION_EPOCH, cause.tag, f"acquire: {answer}")
+        trace.seen.add(type(answer).__name__)
         if isinstance(answer, Stale):
             return
         assert isinstance(answer, Held)
@@ -91,7 +100,7 @@ def ordering(random: Random, trace: Trace) -> None:
     reports = [c for c in causes for _ in range(random.choice((0, 1, 1, 2)))]
     random.shuffle(reports)
     for cause in reports:
-        shop.hear(cause, trace)
+        shop.hear(cause, trace, overtaken=random.random() < 0.3)
     newest = max(causes, key=lambda cause: cause.ordered_at)
     trace.add(SIMULATION_EPOCH, "sweep", newest.tag)
     shop.hear(newest, trace)

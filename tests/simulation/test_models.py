@@ -4,15 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 from slipway.domain import control
 from slipway.domain.gates import Gate
 from slipway.domain.judge import Judgement, Verdict
+from slipway.domain.lease import Term
 from slipway.domain.restore import Move
 from slipway.domain.traffic import Permission
-from slipway.gateways.journal import Journal
+from slipway.gateways.journal import OURS, Journal, _extend
 
 from tests.simulation.models import MODELS, example
 
@@ -24,7 +27,8 @@ MOST_UNTIL_FOUND = 500
 def test_no_example_breaks_an_invariant(model: str) -> None:
     for seed in range(EXAMPLES // len(MODELS) + 1):
         trace = example(seed, model=model)
-        assert not trace.broken, "\n".join([f"seed {seed}", *trace.lines])
+        again = f"again: python -m tests.simulation --replay {seed} --model {model}"
+        assert not trace.broken, "\n".join([*trace.lines, again])
 
 
 def test_the_examples_meet_what_they_are_about() -> None:
@@ -34,13 +38,14 @@ def test_the_examples_meet_what_they_are_about() -> None:
             seen |= example(seed, model=model).seen
     assert {"pass", "fail", "done", "give-up"} <= seen
     assert {"promoted", "rolled-back", "aborted", "superseded"} <= seen
+    assert {"Held", "Stale"} <= seen
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_same_seed_gives_the_same_trace_in_any_process(model: str) -> None:
+def test_the_same_seed_gives_the_same_trace_in_any_process() -> None:
     code = (
-        "from tests.simulation.models import example\n"
-        f"print('\\n'.join(example(7, model={model!r}).lines))"
+        "from tests.simulation.models import MODELS, example\n"
+        "for model in MODELS:\n"
+        "    print(*example(7, model=model).lines, sep='\\n')"
     )
     traces = {
         subprocess.run(  # noqa: S603  our own code
@@ -51,8 +56,8 @@ def test_the_same_seed_gives_the_same_trace_in_any_process(model: str) -> None:
         ).stdout
         for seeded in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"})
     }
-    here = "\n".join(example(7, model=model).lines) + "\n"
-    assert traces == {here.encode()}
+    lines = [line for model in MODELS for line in example(7, model=model).lines]
+    assert traces == {"".join(f"{line}\n" for line in lines).encode()}
 
 
 # ------------------------------------------- every invariant, broken once on purpose
@@ -96,6 +101,40 @@ def _acquire_without_watermark(
     return real(self, *details)
 
 
+def _hear_no_stop(
+    controls: Any, *others: Any, real: Callable[..., Any] = control.word
+) -> Any:
+    return real([c for c in controls if c.verb not in control.STOPS], *others)
+
+
+def _rest_at_once(
+    self: Journal,
+    rollout: Any,
+    fence: int,
+    term: Term,
+    now: datetime,
+    *,
+    real: Callable[..., Any] = Journal.rest,
+) -> None:
+    real(self, rollout, fence, replace(term, before=now), now)
+
+
+def _rest_for_all(
+    self: Journal, rollout: Any, fence: int, term: Term, now: datetime
+) -> None:
+    until = max(now, term.before)
+    self._table.write("rest", _extend(rollout, fence, until, condition=OURS))
+
+
+def _count_own_errors(minute: Any, name: str) -> int:
+    """Count as successful what no target itself answered with an error."""
+    counts = {
+        "RequestCount": minute.requests,
+        "HTTPCode_Target_2XX_Count": minute.requests - minute.target_errors,
+    }
+    return int(counts.get(name, 0))
+
+
 MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
     "1: tasks are rounded down": (
         1,
@@ -123,6 +162,26 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         "leasing",
         {"slipway.fence.doubt": _forget},
     ),
+    "3: a run that rests ends an earlier run's time": (
+        3,
+        "leasing",
+        {"slipway.gateways.journal.Journal.rest": _rest_at_once},
+    ),
+    "3: a run that rests ends a later run's time": (
+        3,
+        "leasing",
+        {"slipway.gateways.journal.Journal.rest": _rest_for_all},
+    ),
+    "2: no stop is heard": (
+        2,
+        "judging",
+        {"slipway.domain.control.word": _hear_no_stop},
+    ),
+    "12: the lease is taken below the watermark": (
+        12,
+        "ordering",
+        {"slipway.gateways.journal.Journal.acquire": _acquire_without_watermark},
+    ),
     "7: silence is success": (
         7,
         "judging",
@@ -140,6 +199,11 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         13,
         "judging",
         {"slipway.domain.judge.Traffic.failures": 0.0},
+    ),
+    "13: only what targets answer counts": (
+        13,
+        "judging",
+        {"tests.simulation.judging._count": _count_own_errors},
     ),
 }
 
