@@ -7,6 +7,7 @@ import pytest
 import yaml
 from localcloud.asl import house_rules, load
 from localcloud.asl.definition import State
+from slipway.domain.service import LONGEST_LOOK_SECONDS
 
 from tests.structure.repository import (
     STATE_MACHINES,
@@ -19,6 +20,8 @@ DEFINITIONS = sorted(STATE_MACHINES.glob("*.asl.yaml"))
 LINES_LIMIT = 250
 LAST_RESORTS = {"Restore", "RecordRollout"}
 """States that try again whatever fails: giving one up costs a person's night."""
+ONE_LOOK = "{% $request.look_seconds %}"
+"""1 to LONGEST_LOOK_SECONDS, as a policy of rollouts holds."""
 
 
 def named(path: Path) -> str:
@@ -86,7 +89,7 @@ def test_a_state_machine_is_given_what_it_asks_for_and_no_more(name: str) -> Non
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=named)
 def test_a_task_outlasts_its_function(path: Path) -> None:
-    """But for waits: their function leaves a token, and too late is harmless."""
+    """But for waits: their function leaves a token; too late costs a look at most."""
     default = template()["Globals"]["Function"]["Timeout"]
     for state in load(path.read_text(), path.name).states.values():
         function = state.fields.get("Arguments", {}).get("FunctionName")
@@ -100,7 +103,8 @@ def test_a_task_outlasts_its_function(path: Path) -> None:
 def test_a_wait_ends_and_goes_on_whatever_becomes_of_its_function(path: Path) -> None:
     for state in load(path.read_text(), path.name).states.values():
         if _waits(state):
-            assert state.fields["TimeoutSeconds"]
+            seconds = state.fields["TimeoutSeconds"]
+            assert seconds == ONE_LOOK or 1 <= seconds <= LONGEST_LOOK_SECONDS
             (catch,) = state.fields["Catch"]
             assert catch["ErrorEquals"] == ["States.ALL"]
             assert catch["Next"] == state.fields["Next"]

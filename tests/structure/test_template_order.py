@@ -94,7 +94,7 @@ def test_all_other_functions_are_reactions() -> None:
     ]
 
 
-def _events(function: dict[str, Any]) -> list[dict[str, Any]]:
+def _events(function: Resource) -> list[dict[str, Any]]:
     """Return what starts a function, but for state machines."""
     return list(function["Properties"].get("Events", {}).values())
 
