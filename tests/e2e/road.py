@@ -20,6 +20,7 @@ from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.delays import Delays, OpenQuestions
 from localcloud.ecs.records import Task, TaskStatus
+from localcloud.events import Delivery
 from localcloud.fixture import ServiceSpec, System, SystemSettings, create_system
 from localcloud.simulated import Flow, SimulatedRuntime, SimulatedTraffic
 from localcloud.states import Execution
@@ -55,6 +56,8 @@ SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)))
 """For tests that are about something else than the steps."""
 ATTENTIVE = replace(QUICK, look_seconds=30)
 """For tests of what passes quickly: ECS replaces a sick task within a minute."""
+PUSHES, DEATHS = "aws.ecr", "aws.states"
+"""The sources of events that tell of pushes, and of the ends of executions."""
 WRITES = frozenset(
     {
         ("ecs", "RegisterTaskDefinition"),
@@ -326,6 +329,15 @@ class Road:
             rollout_id, mark = names
             self.marked.setdefault(rollout_id, []).append(mark)
             self.when.pop(mark, lambda: None)()
+
+
+def losing(*sources: str) -> Callable[[Delivery], Sequence[Delivery]]:
+    """Return a disturbance in which no word of these sources' events comes."""
+
+    def disturb(delivery: Delivery) -> Sequence[Delivery]:
+        return () if delivery.event["source"] in sources else (delivery,)
+
+    return disturb
 
 
 def client(service: str) -> Any:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.api import Call
-from localcloud.events import Delivery
 from localcloud.functions import Functions
 from localcloud.simulated import Flow, Totals
 from localcloud.states import Execution
@@ -15,7 +14,7 @@ from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import Road, client, road
+from tests.e2e.road import DEATHS, PUSHES, Road, client, losing, road
 
 MOST_WAITING_SECONDS = 70
 """After so long no request waits for an answer: the idle timeout is 60 s."""
@@ -128,18 +127,12 @@ async def disturbed() -> Sequence[Call]:
         await world.until(lambda: "healthy-0" in world.marked.get(aborted or "", ()))
         world.say(Verb.ABORT)
         await world.pause(300)
-        world.cloud.events.disturb = _without_word
+        world.cloud.events.disturb = losing(PUSHES, DEATHS)
         unheard = world.push("v4")
         await world.reached(unheard, "judged-0")
         world.kill(unheard)
         await world.closed(unheard)
         return world.cloud.router.calls
-
-
-def _without_word(delivery: Delivery) -> Sequence[Delivery]:
-    """Lose word of pushes and of the ends of executions."""
-    lost = delivery.event["source"] in {"aws.ecr", "aws.states"}
-    return () if lost else (delivery,)
 
 
 @asynccontextmanager

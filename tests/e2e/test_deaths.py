@@ -7,7 +7,7 @@ from localcloud.events import Delivery
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import SHORT, Road, road
+from tests.e2e.road import DEATHS, PUSHES, SHORT, Road, losing, road
 
 MARKS = ["launched", "healthy-0", "shifted-0", "judged-0", "shifted-1"]
 
@@ -33,7 +33,7 @@ async def test_a_stopped_rollout_is_restored_by_the_sweep_where_no_word_came(
 ) -> None:
     async with road(SHORT, at_rest=False, sweeps=True) as world:
         flow = await world.first_release()
-        world.cloud.events.disturb = _without_deaths
+        world.cloud.events.disturb = losing(DEATHS)
         digest = world.push("v2")
         await world.reached(digest, mark)
         world.kill(digest)
@@ -117,7 +117,7 @@ async def test_the_next_push_rolls_out_after_a_death() -> None:
 async def test_a_push_nobody_heard_of_is_found_by_the_sweep() -> None:
     async with road(SHORT, sweeps=True) as world:
         await world.first_release()
-        world.cloud.events.disturb = _without_pushes
+        world.cloud.events.disturb = losing(PUSHES)
         entry = await world.closed(world.push("v2"))
         assert entry.outcome is Outcome.PROMOTED
 
@@ -127,7 +127,7 @@ async def test_after_a_rollback_three_sweeps_launch_nothing() -> None:
     async with road(SHORT, sweeps=True) as world:
         await world.first_release()
         await world.ended(world.push("v2", crash_at_start=True))
-        world.cloud.events.disturb = _without_pushes
+        world.cloud.events.disturb = losing(PUSHES)
         world.cloud.states.executions.clear()
         writes = world.writes()
         await world.pause(3 * 15 * 60)
@@ -141,14 +141,6 @@ def _assert_back(world: Road) -> None:
     assert world.journal.lease("orders") is None
     assert world.journal.open_rollouts() == []
     assert not world.cloud.monitor.at_rest()
-
-
-def _without_deaths(delivery: Delivery) -> Iterable[Delivery]:
-    return () if delivery.event["source"] == "aws.states" else (delivery,)
-
-
-def _without_pushes(delivery: Delivery) -> Iterable[Delivery]:
-    return () if delivery.event["source"] == "aws.ecr" else (delivery,)
 
 
 def _three_times(delivery: Delivery) -> Iterable[Delivery]:

@@ -156,6 +156,11 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         "hearing",
         {"slipway.domain.control.word": _hear_once},
     ),
+    "2: no stop is heard": (
+        2,
+        "judging",
+        {"slipway.domain.control.word": _hear_no_stop},
+    ),
     "3: nothing guards late writes": (3, "leasing", {"slipway.fence.guard": _forget}),
     "3: a call without an answer counts as over": (
         3,
@@ -172,20 +177,15 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         "leasing",
         {"slipway.gateways.journal.Journal.rest": _rest_for_all},
     ),
-    "2: no stop is heard": (
-        2,
+    "7: silence is success": (
+        7,
         "judging",
-        {"slipway.domain.control.word": _hear_no_stop},
+        {"slipway.domain.judge.judge": _take_silence_for_success},
     ),
     "12: the lease is taken below the watermark": (
         12,
         "ordering",
         {"slipway.gateways.journal.Journal.acquire": _acquire_without_watermark},
-    ),
-    "7: silence is success": (
-        7,
-        "judging",
-        {"slipway.domain.judge.judge": _take_silence_for_success},
     ),
     "12: no cause is too old": (
         12,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from slipway import clock
 from slipway.domain.lease import LAST_WRITE
 from slipway.errors import LeaseLost, Unavailable
+from slipway.gateways.failures import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from slipway.domain.lease import Term
     from slipway.domain.rollout import Rollout
@@ -27,14 +27,12 @@ FENCED = (
 )
 """Every call that changes what serves, as botocore's events name it."""
 
-SERVER_ERROR = 500
-
 
 @dataclass(slots=True)
 class _Writing:
     """A term in use."""
 
-    until: datetime
+    term: Term
     in_doubt: bool = False
     """Whether an attempt got no clear answer: it may take its effect later."""
 
@@ -50,27 +48,24 @@ def writing(rollout: Rollout, fence: int, app: App) -> Iterator[None]:
     answer may still take effect, also where the next one was answered: then the whole
     term counts, and nobody else takes the lease before it is over.
     """
-    term = app.journal.hold(rollout, fence, clock.now())
-    now_writing = _Writing(term.until)
+    now_writing = _Writing(app.journal.hold(rollout, fence, clock.now()))
     earlier = _writing.set(now_writing)
     try:
         yield
     except Unavailable:
         raise
     except Exception:
-        _rest(rollout, fence, term, now_writing, app)
+        _rest(rollout, fence, now_writing, app)
         raise
     else:
-        _rest(rollout, fence, term, now_writing, app)
+        _rest(rollout, fence, now_writing, app)
     finally:
         _writing.reset(earlier)
 
 
-def _rest(
-    rollout: Rollout, fence: int, term: Term, now_writing: _Writing, app: App
-) -> None:
+def _rest(rollout: Rollout, fence: int, now_writing: _Writing, app: App) -> None:
     if not now_writing.in_doubt:
-        app.journal.rest(rollout, fence, term, clock.now())
+        app.journal.rest(rollout, fence, now_writing.term, clock.now())
 
 
 def guard(operation_name: str, **_: Any) -> None:
@@ -78,10 +73,11 @@ def guard(operation_name: str, **_: Any) -> None:
     now_writing = _writing.get()
     if now_writing is None:
         raise LeaseLost(f"{operation_name} was tried without the lease")
-    if clock.now() > now_writing.until - LAST_WRITE:
+    until = now_writing.term.until
+    if clock.now() > until - LAST_WRITE:
         raise Unavailable(
             f"{operation_name} is not begun: the time to write is over at "
-            f"{now_writing.until.isoformat()}"
+            f"{until.isoformat()}"
         )
 
 
