@@ -37,6 +37,8 @@ from slipway.domain.service import (
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Entry, Journal
 
+from tests.fake_table import FakeTable
+
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REQUESTS_PER_SECOND = 20.0
 POLL_SECONDS = 5
@@ -364,18 +366,15 @@ def spec(name: str, policy: RolloutPolicy = QUICK, **settings: Any) -> ServiceSp
 
 
 @asynccontextmanager
-async def road(
-    policy: RolloutPolicy = QUICK,
-    *more: ServiceSpec,
+async def world(
+    *specs: ServiceSpec,
     open_questions: OpenQuestions | None = None,
-    at_rest: bool = True,
     sweeps: bool = False,
-    **settings: Any,
+    seed: int = 1,
 ) -> AsyncIterator[Road]:
-    """Start a world with orders and `more`, and check it at its end.
+    """Start a world with these services; orders is the first of them.
 
-    `settings` are those of orders. A test whose rollout needs a person does not end
-    `at_rest`. `sweeps` lets the sweep run, which costs time.
+    `sweeps` lets the sweep run by itself, which costs time.
     """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
@@ -392,12 +391,14 @@ async def road(
         },
         delays=delays,
         open_questions=questions,
+        seed=seed,
         schedules=sweeps,
     ) as cloud:
+        cloud.router.serve("dynamodb", FakeTable().operations)
         system = create_system(
             cloud.network,
             cloud.monitor,
-            [spec("orders", policy, **settings), *more],
+            list(specs),
             SystemSettings(environment="test"),
         )
         table = cloud.stack.outputs["JournalTableName"]
@@ -405,11 +406,31 @@ async def road(
         for service in system.services:
             journal.put_service(service)
         traffic = cast("SimulatedTraffic", cloud.data_plane)
-        world = Road(cloud, runtime, traffic, system, journal)
-        cloud.router.after("elbv2", "ModifyRule", world.note_weights)
-        cloud.router.after("dynamodb", "PutItem", world.note_mark)
-        yield world
+        made = Road(cloud, runtime, traffic, system, journal)
+        cloud.router.after("elbv2", "ModifyRule", made.note_weights)
+        cloud.router.after("dynamodb", "PutItem", made.note_mark)
+        yield made
         traffic.close()
-        world.assert_sound()
+
+
+@asynccontextmanager
+async def road(
+    policy: RolloutPolicy = QUICK,
+    *more: ServiceSpec,
+    open_questions: OpenQuestions | None = None,
+    at_rest: bool = True,
+    sweeps: bool = False,
+    **settings: Any,
+) -> AsyncIterator[Road]:
+    """Start a world with orders and `more`, and check it at its end.
+
+    `settings` are those of orders. A test whose rollout needs a person does not end
+    `at_rest`.
+    """
+    specs = spec("orders", policy, **settings), *more
+    async with world(*specs, open_questions=open_questions, sweeps=sweeps) as made:
+        yield made
+        made.traffic.close()
+        made.assert_sound()
         if at_rest:
-            world.assert_at_rest()
+            made.assert_at_rest()

@@ -24,7 +24,7 @@ from slipway.errors import LeaseLost, Refused, Unavailable
 from slipway.gateways.journal import Busy, Held, Journal, Stale
 
 from tests.builders import a_cause, a_rollout, a_service, some_sides
-from tests.simulation.fake_table import FakeTable
+from tests.fake_table import FakeClient, FakeTable
 from tests.simulation.trace import Trace
 
 FUNCTION_SECONDS = 60
@@ -78,7 +78,7 @@ class _World:
     _count: int = 0
 
     def __post_init__(self) -> None:
-        self.journal = Journal(cast("Any", self.table), "journal")
+        self.journal = Journal(cast("Any", FakeClient(self.table)), "journal")
         self.app = SimpleNamespace(journal=self.journal)
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from slipway.domain.rollout import Outcome, Rollout
 from slipway.gateways.journal import Held, Journal, Stale
 
 from tests.builders import a_cause, a_rollout, a_service
-from tests.simulation.fake_table import FakeTable
+from tests.fake_table import FakeClient, FakeTable
 from tests.simulation.trace import Trace
 
 _SERVICE = a_service()
@@ -28,7 +28,7 @@ class _Shop:
     """One service's journal, and what was let through by it."""
 
     journal: Journal = field(
-        default_factory=lambda: Journal(cast("Any", FakeTable()), "journal")
+        default_factory=lambda: Journal(cast("Any", FakeClient(FakeTable())), "journal")
     )
     begun: list[Cause] = field(default_factory=list)
     registry: dict[str, Image] = field(default_factory=dict)

@@ -96,7 +96,7 @@ def _hear_once(
 def _acquire_without_watermark(
     self: Journal, *details: Any, real: Callable[..., Any] = Journal.acquire
 ) -> Any:
-    items = self._table._client.items  # type: ignore[attr-defined]  # noqa: SLF001
+    items = self._table._client.table.items  # type: ignore[attr-defined]  # noqa: SLF001
     items.pop(("SERVICE#orders", "WATERMARK"), None)
     return real(self, *details)
 

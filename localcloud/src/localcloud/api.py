@@ -6,6 +6,7 @@ network is missing. Import this module before the first boto3 client is made: cl
 take over the hooks that are registered at that time.
 """
 
+import asyncio
 import copy
 import json
 import time
@@ -45,6 +46,8 @@ type Answer = Mapping[str, Any] | None
 type Operation = Callable[[Parameters], Answer | Awaitable[Answer]]
 type Before = Callable[[str, str, Parameters, str | None], Awaitable[None] | None]
 type After = Callable[[Parameters], object]
+type Watch = Callable[["Call"], object]
+type Disturbance = Callable[["Call"], "Fault | None"]
 
 
 class NotModelled(Exception):
@@ -82,10 +85,36 @@ class Call:
     service: str
     operation: str
     params: Parameters
+    request: Any = None
+    """What the function was invoked with."""
+
+    def __str__(self) -> str:
+        """Name it as IAM does, such as ecs:UpdateService."""
+        return f"{self.service}:{self.operation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What becomes of one call, where it is not an effect and its answer at once."""
+
+    wait_seconds: float = 0.0
+    """Before anything else happens."""
+    takes_effect: bool = True
+    lands_seconds: float = 0.0
+    """After which it takes effect; what fails meanwhile fails without it."""
+    failure: BaseException | None = None
+    """What the caller gets instead of the answer: an AwsError, an error of the HTTP
+    client, or blocking.Killed."""
+    silence_seconds: float = 0.0
+    """How long the caller waits for its failure."""
 
 
 class Principal(Protocol):
-    """A function as IAM sees it."""
+    """A function as IAM sees it, while it serves a request."""
+
+    @property
+    def request(self) -> Any:
+        """What the function was invoked with."""
 
     @property
     def name(self) -> str:
@@ -124,7 +153,11 @@ class Router:
         self.not_modelled: list[NotModelled] = []
         """What was asked for in vain, also where the caller caught the exception."""
         self._operations: dict[str, dict[str, Operation]] = {}
+        self.disturb: Disturbance | None = None
+        """Says which fault a function's call meets, if any: what a test sets."""
         self._before: list[Before] = []
+        self._watches: list[Watch] = []
+        self._landing: set[asyncio.Task[None]] = set()
         self._after: dict[tuple[str, str], list[After]] = {}
 
     def serve(self, service: str, operations: Mapping[str, Operation]) -> None:
@@ -134,6 +167,10 @@ class Router:
     def before(self, hook: Before) -> None:
         """Call the hook before each call; what it raises is the call's answer."""
         self._before.append(hook)
+
+    def watch(self, hook: Watch) -> None:
+        """Call the hook with each call at the moment before it takes effect."""
+        self._watches.append(hook)
 
     def after(self, service: str, operation: str, hook: After) -> None:
         """Call the hook with the parameters of each successful call."""
@@ -180,34 +217,62 @@ class Router:
         self, request: _Request, principal: Principal | None
     ) -> AWSResponse:
         caller = principal.name if principal else None
-        self.calls.append(
-            Call(
-                self.clock.now(),
-                caller,
-                request.service,
-                request.operation,
-                request.params,
-            )
+        call = Call(
+            self.clock.now(),
+            caller,
+            request.service,
+            request.operation,
+            request.params,
+            principal.request if principal else None,
         )
+        self.calls.append(call)
         try:
             for hook in self._before:
-                waiting = hook(
-                    request.service, request.operation, request.params, caller
-                )
+                waiting = hook(call.service, call.operation, call.params, caller)
                 if waiting is not None:
                     await waiting
             if principal:
                 _authorize(request, principal)
-            response = await self._execute(request)
+            fault = self.disturb(call) if self.disturb and principal else None
+            if fault is not None:
+                return await self._suffer(fault, request, call)
+            return await self._take_effect(request, call)
         except AwsError as error:
             return _error_response(request, error)
         except NotModelled as gap:
-            gap.add_note(f"in {request.service}:{request.operation}")
+            gap.add_note(f"in {call}")
             self.not_modelled.append(gap)
             raise
+
+    async def _suffer(self, fault: Fault, request: _Request, call: Call) -> AWSResponse:
+        await self.clock.sleep(fault.wait_seconds)
+        if fault.failure is None:
+            await self.clock.sleep(fault.lands_seconds)
+            return await self._take_effect(request, call)
+        if fault.takes_effect:
+            landing = asyncio.create_task(self._land(fault, request, call))
+            self._landing.add(landing)
+            landing.add_done_callback(self._landing.discard)
+        await self.clock.sleep(fault.silence_seconds)
+        raise fault.failure
+
+    async def _land(self, fault: Fault, request: _Request, call: Call) -> None:
+        """Take an effect whose answer nobody gets."""
+        await self.clock.sleep(fault.lands_seconds)
+        try:
+            await self._take_effect(request, call)
+        except AwsError:
+            return
+        except NotModelled as gap:
+            self.not_modelled.append(gap)
+
+    async def _take_effect(self, request: _Request, call: Call) -> AWSResponse:
+        for watch in self._watches:
+            watch(call)
+        response = await self._execute(request)
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-            for observe in self._after.get((request.service, request.operation), ()):
-                observe(request.params)
+            for observe in self._after.get((call.service, call.operation), ()):
+                observe(call.params)
         return response
 
     async def _execute(self, request: _Request) -> AWSResponse:

@@ -15,6 +15,10 @@ from typing import Any
 from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
 
+class Killed(BaseException):
+    """The process that ran the code died: nothing of it goes on."""
+
+
 class BlockingCall(greenlet):  # type: ignore[misc]
     """One run of blocking code; `owner` says on whose behalf it runs."""
 
@@ -22,7 +26,7 @@ class BlockingCall(greenlet):  # type: ignore[misc]
         super().__init__(function, getcurrent())
         self.owner = owner
         self.killed = False
-        """Cancelled from outside: it may unwind, and waits for nothing any more."""
+        """Ended from outside: it may unwind, and waits for nothing any more."""
 
 
 def current() -> BlockingCall | None:
@@ -63,7 +67,7 @@ async def spawn[T](
         try:
             answer = await step
         except BaseException as error:  # noqa: BLE001  the blocking code decides
-            call.killed = isinstance(error, CancelledError)
+            call.killed = isinstance(error, (CancelledError, Killed))
             failure = sys.exc_info()
             with around():
                 step = call.throw(*failure)

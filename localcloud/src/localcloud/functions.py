@@ -43,6 +43,9 @@ _FOREIGN_KEYS = frozenset({"timestamp", "taskName"})
 TIMED_OUT = "Sandbox.Timedout"
 """How Step Functions reports a function's own timeout
 (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html)."""
+EXITED = "Runtime.ExitError"
+"""How a function ends whose process died
+(https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html)."""
 
 
 class FunctionError(Exception):
@@ -139,6 +142,7 @@ class _Invocation:
     """One run of a function: IAM's principal, and where its output goes."""
 
     function: Function
+    request: Any
     write_line: Callable[[Function, str], None]
     unfinished_line: str = ""
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -268,7 +272,7 @@ class Functions:
             self.clock,
             log_group_name=f"/aws/lambda/{function.name}",
         )
-        invocation = _Invocation(function, self._write_line)
+        invocation = _Invocation(function, payload, self._write_line)
         timeout = self.clock.timeout(function.timeout_seconds)
         try:
             async with timeout:
@@ -287,6 +291,10 @@ class Functions:
             text = f"{request_id} Task timed out after {seconds:.2f} seconds"
             self._write_line(function, text)
             return FunctionError(TIMED_OUT, text, [])
+        except blocking.Killed:
+            text = f"RequestId: {request_id} Error: Runtime exited without an answer"
+            self._write_line(function, text)
+            return FunctionError(EXITED, text, [])
         except NotModelled:
             raise
         except Exception as error:  # noqa: BLE001  what a function raises is its answer

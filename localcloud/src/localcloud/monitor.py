@@ -13,7 +13,7 @@ from typing import Any
 from slipway.domain.service import Binding, Service, Slot
 
 from localcloud import routing
-from localcloud.api import Parameters, Router
+from localcloud.api import Call, Parameters, Router
 from localcloud.clock import Clock
 from localcloud.ecs import Ecs
 from localcloud.elb import Elb
@@ -40,7 +40,7 @@ class Monitor:
         self._primaries: dict[str, Slot] = {}
         """By rule, the slot that last had all the weight."""
         self.violations: list[Violation] = []
-        router.before(self._check)
+        router.watch(self._check)
 
     def watch(self, service: Service) -> None:
         """Check writes to this service from now on."""
@@ -80,11 +80,9 @@ class Monitor:
 
     # -------------------------------------------------------------------------- writes
 
-    def _check(
-        self, service: str, operation: str, params: Parameters, caller: str | None
-    ) -> None:
-        writer = caller or "a client"
-        match service, operation:
+    def _check(self, call: Call) -> None:
+        params, writer = call.params, call.caller or "a client"
+        match call.service, call.operation:
             case "elbv2", "ModifyRule":
                 self._check_rule(params["RuleArn"], params.get("Actions", []), writer)
             case "elbv2", "ModifyListener":

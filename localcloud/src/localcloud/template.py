@@ -36,7 +36,7 @@ class InvalidTemplate(Exception):
     """A template that AWS would not deploy, or that would not work once deployed."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms: `!Sub x` is `{"Fn::Sub": "x"}`."""
 
 

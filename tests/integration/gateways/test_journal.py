@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from slipway.domain.control import STEERING, STOPS, Verb
 from slipway.domain.gates import Watermark
 from slipway.domain.lease import WRITE_TERM, Lease, Term
@@ -32,6 +33,7 @@ from tests.builders import (
     an_ask,
     some_sides,
 )
+from tests.fake_table import FakeClient, FakeTable
 from tests.integration.gateways.world import TABLE, dynamodb, make_table
 
 FIRST = a_rollout(sides=some_sides())
@@ -43,15 +45,20 @@ AGAIN = a_rollout(cause=a_cause(ask=an_ask(at=after(90))), sides=some_sides())
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.fixture(name="table")
-def _table() -> Iterator[Any]:
+@pytest.fixture(name="table", params=["moto", "fake"])
+def _table(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a client of an emulator's table, and one of the tests' own quick one."""
+    if request.param == "fake":
+        yield FakeClient(FakeTable())
+        return
     with dynamodb() as client:
+        make_table(client)
         yield client
 
 
 @pytest.fixture(name="journal")
 def _journal(table: Any) -> Journal:
-    return make_table(table)
+    return Journal(table, TABLE)
 
 
 def held(journal: Journal, rollout: Rollout, now: datetime = START) -> int:
@@ -719,7 +726,7 @@ def test_a_conflict_of_transactions_may_be_tried_again(
     journal: Journal, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def conflict(**_: Any) -> None:
-        raise table.exceptions.TransactionCanceledException(
+        raise ClientError(
             {
                 "Error": {"Code": "TransactionCanceledException", "Message": "x"},
                 "CancellationReasons": [

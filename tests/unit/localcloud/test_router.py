@@ -6,8 +6,17 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError
-from localcloud.api import AwsError, NotModelled, Parameters, Router, only
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutError
+from localcloud.api import (
+    AwsError,
+    Call,
+    Fault,
+    NotModelled,
+    Parameters,
+    Router,
+    only,
+)
 from localcloud.clock import Clock, run_virtual
 from moto.core.base_backend import BackendDict
 
@@ -46,6 +55,7 @@ class Caller:
 
     name: str
     allowed: tuple[str, ...]
+    request: Any = None
 
     def allows(self, action: str) -> bool:
         """Say whether the role allows an action."""
@@ -419,3 +429,61 @@ def _table() -> Any:
         BillingMode="PAY_PER_REQUEST",
     )
     return table
+
+
+def test_a_fault_decides_when_a_call_lands_and_what_its_caller_gets() -> None:
+    landed: list[float] = []
+
+    async def test(router: Router) -> None:
+        router.serve("ecs", {"UpdateService": lambda _: landed.append(now()) or {}})
+        now = router.clock.time
+        asked: list[Any] = []
+        faults = [
+            Fault(takes_effect=False, failure=AwsError("ThrottlingException", "no")),
+            Fault(
+                lands_seconds=8,
+                silence_seconds=5,
+                failure=ReadTimeoutError(endpoint_url="u"),
+            ),
+            Fault(wait_seconds=30),
+        ]
+
+        def disturb(call: Call) -> Fault | None:
+            asked.append((str(call), call.request))
+            return faults.pop(0) if faults else None
+
+        router.disturb = disturb
+        retries: Any = Config(retries={"mode": "standard", "total_max_attempts": 3})
+        ecs = boto3.client("ecs", region_name=REGION, config=retries)
+        caller = Caller("f", ("ecs:UpdateService",), {"step": 1})
+        await _as(caller, lambda: ecs.update_service(service="a"))
+        assert asked == [("ecs:UpdateService", {"step": 1})] * 3
+        late, last = landed
+        assert 8 < late < last
+        assert 35 < last
+
+    routed(test)
+
+
+def test_nothing_of_a_killed_function_goes_on() -> None:
+    landed: list[Parameters] = []
+    went_on: list[str] = []
+
+    async def test(router: Router) -> None:
+        router.serve("ecs", {"UpdateService": lambda p: landed.append(p) or {}})
+        router.disturb = lambda _: Fault(failure=blocking.Killed())
+
+        def run() -> None:
+            try:
+                client("ecs").update_service(service="a")
+            except Exception:  # noqa: BLE001  death is none of these
+                went_on.append("handled")
+            went_on.append("returned")
+
+        with pytest.raises(blocking.Killed):
+            await _as(Caller("f", ("ecs:UpdateService",)), run)
+        await router.clock.sleep(1)
+        assert landed == [{"service": "a"}]
+        assert not went_on
+
+    routed(test)

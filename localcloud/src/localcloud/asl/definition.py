@@ -132,7 +132,7 @@ def load(text: str, source: str = "definition") -> Definition:
     Raises InvalidDefinition with all findings, each naming its state and field.
     """
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise InvalidDefinition(source, [f"is no YAML: {error}"]) from error
     if not isinstance(document, dict):

@@ -5,11 +5,13 @@ Conditions and updates are those of slipway.gateways.journal; any other raises.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
+from http import HTTPStatus
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
+from localcloud.api import AwsError
 
 type Item = dict[str, Any]
 
@@ -17,6 +19,7 @@ _PART = re.compile(
     r"attribute_not_exists\((?P<missing>\w+)\)|attribute_exists\((?P<there>\w+)\)"
     r"|(?P<value>:\w+)|\b(?P<word>AND|OR|IN)\b|(?P<equal>(?<![<>])=)|(?P<name>\b\w+)"
 )
+_BEGINS = "pk = :pk AND begins_with(sk, :prefix)"
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -29,67 +32,67 @@ class _Missing:
     __le__ = __gt__ = __ge__ = __lt__
 
 
+class Refused(Exception):
+    """An error answer of DynamoDB."""
+
+    def __init__(self, code: str, **more: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.more = more
+
+
 class FakeTable:
-    """One table, with the client's methods that the journal calls."""
+    """One table: what it answers to a call's parameters, or Refused."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Item] = {}
 
-    def get_item(self, *, Key: Item, **_: Any) -> dict[str, Any]:  # noqa: N803  the SDK's
-        """Return an item."""
-        item = self.items.get(_key(Key))
+    @property
+    def operations(self) -> Mapping[str, Callable[[Item], Item]]:
+        """What a local cloud serves as dynamodb."""
+        return {name: _served(answer) for name, answer in self.answers.items()}
+
+    @property
+    def answers(self) -> Mapping[str, Callable[[Item], Item]]:
+        """By operation, from parameters to answer."""
+        return {
+            "GetItem": self._get,
+            "Query": self._query,
+            "PutItem": partial(self._one, "Put"),
+            "UpdateItem": partial(self._one, "Update"),
+            "DeleteItem": partial(self._one, "Delete"),
+            "TransactWriteItems": self._all,
+        }
+
+    def _get(self, params: Item) -> Item:
+        item = self.items.get(_key(params["Key"]))
         return {"Item": item} if item is not None else {}
 
-    def get_paginator(self, operation: str) -> "FakeTable":
-        """Return what pages through a query: there is one page."""
-        assert operation == "query"
-        return self
-
-    def paginate(
-        self,
-        *,
-        ExpressionAttributeValues: Item,  # noqa: N803  the SDK's
-        **_: Any,
-    ) -> Iterator[dict[str, Any]]:
-        """Return a partition's items whose sort keys begin so."""
-        values = ExpressionAttributeValues
+    def _query(self, params: Item) -> Item:
+        """Return a partition's items whose sort keys begin so: there is one page."""
+        assert params["KeyConditionExpression"] == _BEGINS
+        values = params["ExpressionAttributeValues"]
         pk, prefix = values[":pk"]["S"], values[":prefix"]["S"]
         keys = sorted(k for k in self.items if k[0] == pk and k[1].startswith(prefix))
-        yield {"Items": [self.items[key] for key in keys]}
+        return {"Items": [self.items[key] for key in keys]}
 
-    def put_item(self, **details: Any) -> dict[str, Any]:
-        """Put an item."""
-        return self._one("Put", details)
+    def _one(self, kind: str, params: Item) -> Item:
+        if not self._allowed(kind, params):
+            raise Refused("ConditionalCheckFailedException")
+        return self._write(kind, params)
 
-    def update_item(self, **details: Any) -> dict[str, Any]:
-        """Update an item."""
-        return self._one("Update", details)
-
-    def delete_item(self, **details: Any) -> dict[str, Any]:
-        """Delete an item."""
-        return self._one("Delete", details)
-
-    def transact_write_items(
-        self,
-        *,
-        TransactItems: list[dict[str, Any]],  # noqa: N803  the SDK's
-    ) -> dict[str, Any]:
+    def _all(self, params: Item) -> Item:
         """Write all items or none."""
-        writes = [(k, d) for item in TransactItems for k, d in item.items()]
+        writes = [(k, d) for item in params["TransactItems"] for k, d in item.items()]
         refused = [not self._allowed(kind, details) for kind, details in writes]
         if any(refused):
             reasons = [
                 {"Code": "ConditionalCheckFailed" if r else "None"} for r in refused
             ]
-            raise _error("TransactionCanceledException", CancellationReasons=reasons)
+            raise Refused("TransactionCanceledException", CancellationReasons=reasons)
         for kind, details in writes:
             self._write(kind, details)
         return {}
-
-    def _one(self, kind: str, details: dict[str, Any]) -> dict[str, Any]:
-        if not self._allowed(kind, details):
-            raise _error("ConditionalCheckFailedException")
-        return self._write(kind, details)
 
     def _allowed(self, kind: str, details: Mapping[str, Any]) -> bool:
         condition = details.get("ConditionExpression")
@@ -182,10 +185,49 @@ def _key(wire: Item) -> tuple[str, str]:
     return wire["pk"]["S"], wire["sk"]["S"]
 
 
-def _error(code: str, **more: Any) -> ClientError:
-    response: Any = {
-        "Error": {"Code": code, "Message": ""},
-        "ResponseMetadata": {"HTTPStatusCode": 400},
-        **more,
-    }
-    return ClientError(response, "TransactWriteItems")
+def _served(answer: Callable[[Item], Item]) -> Callable[[Item], Item]:
+    def serve(params: Item) -> Item:
+        try:
+            return answer(params)
+        except Refused as error:
+            raise AwsError(error.code, "", **error.more) from error
+
+    return serve
+
+
+class FakeClient:
+    """A boto3 client of the table, with the methods that the journal calls."""
+
+    def __init__(self, table: FakeTable) -> None:
+        self.table = table
+        answers = table.answers
+        self.get_item = _called(answers["GetItem"])
+        self.put_item = _called(answers["PutItem"])
+        self.update_item = _called(answers["UpdateItem"])
+        self.delete_item = _called(answers["DeleteItem"])
+        self.transact_write_items = _called(answers["TransactWriteItems"])
+        self._query = _called(answers["Query"])
+
+    def get_paginator(self, operation: str) -> "FakeClient":
+        """Return what pages through a query."""
+        assert operation == "query"
+        return self
+
+    def paginate(self, **params: Any) -> Iterator[Item]:
+        """Return the only page."""
+        yield self._query(**params)
+
+
+def _called(answer: Callable[[Item], Item]) -> Callable[..., Item]:
+    def call(**params: Any) -> Item:
+        try:
+            return answer(params)
+        except Refused as error:
+            response: Any = {
+                "Error": {"Code": error.code, "Message": ""},
+                "ResponseMetadata": {"HTTPStatusCode": HTTPStatus.BAD_REQUEST},
+                **error.more,
+            }
+            raise ClientError(response, "DynamoDB") from error
+
+    return call
