@@ -6,7 +6,7 @@ end and idle slots are idle (invariant 6).
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ from slipway.domain.service import (
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Entry, Journal
 
-from tests.fake_table import FakeTable
+from tests.fake_table import FakeClient, FakeTable
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REQUESTS_PER_SECOND = 20.0
@@ -80,6 +80,7 @@ class Road:
     traffic: SimulatedTraffic
     system: System
     journal: Journal
+    """Read aside: it makes no AWS calls."""
     highest: dict[Slot, int] = field(default_factory=lambda: dict.fromkeys(Slot, 0))
     """The most weight each slot of orders ever had, in percent."""
     marked: dict[str, list[str]] = field(default_factory=dict)
@@ -182,6 +183,24 @@ class Road:
             service=self.service.slots[slot],
             desiredCount=count,
         )
+
+    def set_weights(self, weights: Mapping[Slot, int]) -> None:
+        """Change the rule of orders from outside."""
+        groups = [
+            {"TargetGroupArn": arn, "Weight": weights[slot]}
+            for slot, arn in self.binding.target_group_arns.items()
+        ]
+        client("elbv2").modify_rule(
+            RuleArn=self.binding.rule_arn,
+            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
+        )
+
+    def sweep(self) -> None:
+        """Let the sweep run once, whatever its schedule."""
+        events = self.cloud.events
+        for rule in events.rules.values():
+            if rule.every_seconds is not None:
+                events.fire(rule)
 
     def delete_image(self, digest: str) -> None:
         """Take an image away from the registry."""
@@ -394,15 +413,15 @@ async def world(
         seed=seed,
         schedules=sweeps,
     ) as cloud:
-        cloud.router.serve("dynamodb", FakeTable().operations)
+        table = FakeTable()
+        cloud.router.serve("dynamodb", table.operations)
         system = create_system(
             cloud.network,
             cloud.monitor,
             list(specs),
             SystemSettings(environment="test"),
         )
-        table = cloud.stack.outputs["JournalTableName"]
-        journal = Journal(client("dynamodb"), table)
+        journal = Journal(cast("Any", FakeClient(table)), "journal")
         for service in system.services:
             journal.put_service(service)
         traffic = cast("SimulatedTraffic", cloud.data_plane)

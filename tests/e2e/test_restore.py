@@ -118,7 +118,7 @@ async def test_weight_that_a_person_gives_back_after_promotion_stays() -> None:
         flow = await world.first_release()
         digest = world.push("v2")
         await world.reached(digest, "promoted")
-        _share_out(world, {Slot.A: 20, Slot.B: 80})
+        world.set_weights({Slot.A: 20, Slot.B: 80})
         entry = await world.ended(digest)
         assert entry.outcome is Outcome.FAILED
         assert entry.reason == "slot a still carries 20 % in some rule"
@@ -222,15 +222,3 @@ def _healthy_since(world: Road, digest: str) -> datetime:
 def _first(world: Road) -> str:
     """Return the digest of the first release."""
     return world.journal.rollouts("orders")[0].rollout.cause.digest
-
-
-def _share_out(world: Road, weights: dict[Slot, int]) -> None:
-    """Write weights from outside."""
-    groups = [
-        {"TargetGroupArn": arn, "Weight": weights[slot]}
-        for slot, arn in world.binding.target_group_arns.items()
-    ]
-    client("elbv2").modify_rule(
-        RuleArn=world.binding.rule_arn,
-        Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
-    )

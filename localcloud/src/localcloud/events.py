@@ -152,6 +152,10 @@ class EventBus:
                 self._send(whole, rule)
         return str(whole["id"])
 
+    def fire(self, rule: Rule) -> None:
+        """Make a rule's scheduled event now, whatever its schedule."""
+        self._send(self._scheduled(rule), rule)
+
     @property
     def operations(self) -> Mapping[str, Callable[[Parameters], dict[str, Any]]]:
         """The API operations, to be served as events."""
@@ -165,7 +169,7 @@ class EventBus:
             if self.rules[rule.name] is not rule:
                 return
             if rule.enabled:
-                self._send(self._scheduled(rule), rule)
+                self.fire(rule)
             due += every_seconds
 
     def _scheduled(self, rule: Rule) -> Event:

@@ -33,7 +33,8 @@ class Metrics:
     def __init__(self, clock: Clock, router: Router, delays: Delays) -> None:
         self._clock = clock
         self._period = timedelta(seconds=delays.metric_period_seconds)
-        self._lateness = timedelta(seconds=delays.metric_lateness_seconds)
+        self.lateness_seconds = delays.metric_lateness_seconds
+        """How long after its end a period can be read."""
         self._sums: dict[Series, dict[datetime, float]] = defaultdict(dict)
         self.outage: Outage | None = None
         router.serve(
@@ -57,9 +58,14 @@ class Metrics:
         began = _floor(at, self._period)
         sums[began] = sums.get(began, 0.0) + value
 
+    def forget(self) -> None:
+        """Lose everything that was measured until now."""
+        self._sums.clear()
+
     def settled(self, began: datetime) -> bool:
         """Whether the period that began then can be read by now."""
-        return self._clock.now() >= began + self._period + self._lateness
+        lateness = timedelta(seconds=self.lateness_seconds)
+        return self._clock.now() >= began + self._period + lateness
 
     def _put_metric_data(self, params: dict[str, Any]) -> dict[str, Any]:
         only(params, "Namespace", "MetricData")

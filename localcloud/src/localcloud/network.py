@@ -6,7 +6,7 @@ that in the demo each can be a process that listens on its own.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 from moto.ec2.models import ec2_backends
@@ -51,6 +51,10 @@ class Network:
     def subnet(self, subnet_id: str) -> Subnet | None:
         """Return a subnet by its id."""
         return next((s for s in self.subnets if s.subnet_id == subnet_id), None)
+
+    def zone_of(self, address: str) -> str:
+        """Return the zone that an address is in."""
+        return next(s.zone for s in self.subnets if ip_address(address) in s.addresses)
 
     def take(self, subnet: Subnet) -> str:
         """Take the subnet's next address; one that was given back comes last."""

@@ -13,7 +13,7 @@ How a release behaves is read from its image's manifest:
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -44,6 +44,8 @@ class SimulatedRuntime:
         self._exits: dict[str, asyncio.Future[int]] = {}
         self.sick: set[str] = set()
         """Addresses whose health checks fail from now on."""
+        self.hinder: Callable[[TaskSpec], float] = lambda _: 0.0
+        """Says how much longer a task takes to start; may raise TaskStartError."""
 
     def running(self, address: str) -> TaskSpec | None:
         """Return the task that answers at an address."""
@@ -62,6 +64,7 @@ class SimulatedRuntime:
         """Take the image's time, then run or fail as the image says."""
         image = task.image
         await self._clock.sleep(float(image.get("start_seconds", 8)))
+        await self._clock.sleep(self.hinder(task))
         if image.get("unpullable"):
             raise TaskStartError(
                 "TaskFailedToStart",
@@ -110,6 +113,8 @@ class Totals:
     """With a 2xx."""
     failed: int = 0
     """Everything else."""
+    reached: Counter[str] = field(default_factory=Counter)
+    """Requests that a running release got, by its image."""
     failed_by_digest: Counter[str] = field(default_factory=Counter)
     """Failures that a running release caused, by its image."""
     failed_unrouted: int = 0
@@ -257,6 +262,8 @@ class SimulatedTraffic:
             self._own_error(balancer, 502, requests)
             self._lose(flow, requests, unrouted=True)
             return
+        for totals in (flow.totals, self.totals):
+            totals.reached[task.image_digest] += requests
         if task.image.get("hang"):
             if self._on_arrival:
                 self._count("RequestCount", (dimensions, balancer), requests)

@@ -176,10 +176,14 @@ class States:
         execution = self._find(execution_arn)
         if execution.status == "RUNNING":
             execution.error, execution.cause = error, cause
-            self._end(execution, "ABORTED")
-            if execution.task is not None:
-                execution.task.cancel()
+            self._cut_off(execution, "ABORTED")
         return execution
+
+    def time_out(self, execution_arn: str) -> None:
+        """Let an execution's own TimeoutSeconds be over now."""
+        execution = self._find(execution_arn)
+        if execution.status == "RUNNING":
+            self._cut_off(execution, "TIMED_OUT")
 
     def callback(self, execution: Execution) -> Callback:
         """Make a task token for an execution, and the wait for it."""
@@ -219,6 +223,11 @@ class States:
         else:
             execution.output = json.dumps(output)
             self._end(execution, "SUCCEEDED")
+
+    def _cut_off(self, execution: Execution, status: str) -> None:
+        self._end(execution, status)
+        if execution.task is not None:
+            execution.task.cancel()
 
     def _end(self, execution: Execution, status: str) -> None:
         execution.status = status

@@ -460,7 +460,7 @@ def test_a_fault_decides_when_a_call_lands_and_what_its_caller_gets() -> None:
         assert asked == [("ecs:UpdateService", {"step": 1})] * 3
         late, last = landed
         assert 8 < late < last
-        assert 35 < last
+        assert last > 35
 
     routed(test)
 

@@ -1,0 +1,240 @@
+"""What must hold in a simulated world, at each write and at the end."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from localcloud.api import Call
+from localcloud.states import Execution
+from slipway.domain.control import Control, Verb
+from slipway.domain.rollout import Outcome, Rollout
+from slipway.domain.service import Slot
+from slipway.fence import FENCED
+from slipway.gateways.journal import Entry
+
+from tests.e2e.road import WRITES, Road
+from tests.simulation.plans import BAD, FLAWS, HARMFUL, Plan
+from tests.simulation.trace import Trace
+
+FENCED_CALLS = frozenset(name.rpartition(".")[2] for name in FENCED)
+NEEDS_NOTHING_OF = frozenset({"cloudwatch", "ecr"})
+"""Services that a restore must not ask (invariant 8)."""
+GUILTY = frozenset(
+    {"RegisterTaskDefinition", "DescribeTaskDefinition", "GetMetricData"}
+)
+"""Calls that a restore must not make, for they are about what failed."""
+OVERRULING = frozenset({Verb.PROMOTE, Verb.SKIP})
+"""Words of people that take the place of a judgement."""
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Watches one world and writes what is wrong into its trace."""
+
+    world: Road
+    trace: Trace
+    plan: Plan
+    newest: datetime | None = None
+    """The newest push whose rollout was ever launched."""
+    registered: Counter[str] = field(default_factory=Counter)
+    """Revisions, by release."""
+
+    def __post_init__(self) -> None:
+        """Take the world's seams."""
+        router = self.world.cloud.router
+        router.watch(self._watch)
+        router.after("ecs", "RegisterTaskDefinition", self._note_revision)
+        self.world.cloud.states.listen(self._note_execution)
+
+    def _breaks(self, invariant: int, text: str) -> None:
+        self.trace.breaks(self.world.cloud.clock.now(), invariant, text)
+
+    def _say(self, who: str, what: str) -> None:
+        self.trace.add(self.world.cloud.clock.now(), who, what)
+
+    # ------------------------------------------------------------------- at each write
+
+    def _watch(self, call: Call) -> None:
+        self._take_over_violations()
+        if call.caller is None:
+            return
+        if (call.service, call.operation) in WRITES:
+            self._say(_short(call.caller), f"{call.operation} {self._told(call)}")
+            self._hold_fence(call)
+        if "Restore" in call.caller:
+            self._hold_independence(call)
+        if "LaunchCandidate" in call.caller and call.operation == "UpdateService":
+            self._hold_order(call)
+        if "Promote" in call.caller and call.operation == "TransactWriteItems":
+            self._hold_judgement(self._rollout(call))
+        if call.operation == "PutItem":
+            self._note_mark(call)
+
+    def _take_over_violations(self) -> None:
+        """Take what the local cloud's monitor found, unless somebody else did it."""
+        for found in self.world.cloud.monitor.violations:
+            if not found.text.startswith("a client"):
+                self._breaks(found.invariant, found.text)
+        self.world.cloud.monitor.violations.clear()
+
+    def _hold_fence(self, call: Call) -> None:
+        """Invariant 3: who writes has the lease, and its time is not over."""
+        lease = self.world.journal.lease("orders")
+        rollout_id = call.request["rollout_id"]
+        if lease is None or lease.rollout_id != rollout_id:
+            holder = lease.rollout_id if lease else "nobody"
+            self._breaks(3, f"{rollout_id} writes, and {holder} has the lease")
+        elif lease.write_until < self.world.cloud.clock.now():
+            self._breaks(3, f"{rollout_id} writes after its time to write")
+
+    def _hold_independence(self, call: Call) -> None:
+        """Invariant 8: restoring needs nothing of the failed release."""
+        if call.service in NEEDS_NOTHING_OF or call.operation in GUILTY:
+            self._breaks(8, f"a restore asks {call}")
+
+    def _hold_order(self, call: Call) -> None:
+        """Invariant 12: no cause comes after a newer one, but a person's."""
+        cause = self._rollout(call).cause
+        if self.newest is not None and cause.ordered_at < self.newest:
+            self._breaks(12, f"{cause.tag} is launched after a newer cause was")
+        self.newest = max(self.newest or cause.ordered_at, cause.ordered_at)
+
+    def _hold_judgement(self, rollout: Rollout) -> None:
+        """Invariants 7 and 13: what is promoted was proved good, or wanted so."""
+        if rollout.known_sides.primary is None:
+            return
+        if any(c.verb in OVERRULING for c in self._controls(rollout)):
+            return
+        image = self.world.cloud.images.image(
+            rollout.service.repository, rollout.cause.digest
+        )
+        flaw = next(
+            (
+                name
+                for name in sorted(BAD)
+                if all(image.get(k) == v for k, v in FLAWS[name].items())
+            ),
+            None,
+        )
+        if flaw is not None:
+            self._breaks(13, f"a release that {flaw} is promoted")
+        got = self.world.traffic.totals.reached[rollout.cause.digest]
+        least = rollout.service.rollout.judge.min_requests
+        if got < least:
+            self._breaks(7, f"promoted after {got} requests of at least {least}")
+
+    # --------------------------------------------------------------------- at the end
+
+    def hold_rest(self) -> None:
+        """Check the state at rest, long after everything came to its end."""
+        self._take_over_violations()
+        world = self.world
+        for message in world.dead_letters():
+            self._breaks(0, f"nobody could handle {message[:200]}")
+        entries = world.journal.rollouts("orders")
+        for entry in entries:
+            self._say(entry.rollout.id, f"{entry.outcome}: {entry.reason}")
+            self.trace.seen.add(str(entry.outcome))
+        for text in self._unfinished(entries):
+            self._breaks(2, text)
+        self._hold_slots(entries)
+        self._hold_requests()
+        for release, count in self.registered.items():
+            if count > 1:
+                self._breaks(10, f"release {release} was registered {count} times")
+
+    def _unfinished(self, entries: list[Entry]) -> Iterator[str]:
+        world = self.world
+        for execution in world.cloud.states.executions.values():
+            if execution.status == "RUNNING":
+                yield f"{execution.name} never ended"
+        for entry in entries:
+            if entry.outcome is None or entry.receipt is None:
+                yield f"{entry.rollout.id} was never recorded"
+        lease = world.journal.lease("orders")
+        if lease is not None:
+            yield f"{lease.rollout_id} still has the lease"
+        pages = [page["detail"].get("rollout_id") for page in world.pages()]
+        for entry in entries:
+            if entry.outcome is Outcome.FAILED and entry.rollout.id not in pages:
+                yield f"{entry.rollout.id} failed and nobody was called"
+
+    def _hold_slots(self, entries: list[Entry]) -> None:
+        """Invariants 2 and 6: one slot serves all, as its journal says."""
+        world, state = self.world, self.world.journal.state("orders")
+        weights, desired = world.weights(), world.desired()
+        healthy = {slot: world.healthy(slot) for slot in Slot}
+        self._say("at rest", f"weights {weights} desired {desired} healthy {healthy}")
+        if any(entry.outcome is Outcome.FAILED for entry in entries):
+            serving = [slot for slot in Slot if weights[slot] and healthy[slot]]
+            if any(healthy.values()) and any(weights.values()) and not serving:
+                self._breaks(2, "traffic goes where nothing is healthy")
+            return
+        if state is None:
+            if any(desired.values()) or any(weights.values()):
+                self._breaks(6, f"nothing was promoted, and {desired} tasks remain")
+            return
+        primary, idle = state.primary, state.primary.other
+        if weights != {primary: 100, idle: 0}:
+            self._breaks(2, f"{primary} is primary at weights {weights}")
+        if desired[idle]:
+            self._breaks(6, f"{idle} is idle with {desired[idle]} tasks")
+        if min(desired[primary], healthy[primary]) < self.plan.min_tasks:
+            self._breaks(
+                2, f"{primary} has {healthy[primary]} healthy of {desired[primary]}"
+            )
+        self._hold_release(primary, state.rollout_id)
+
+    def _hold_release(self, primary: Slot, rollout_id: str) -> None:
+        """Invariant 2: the tasks that serve are of the release that was promoted."""
+        digest = self.world.journal.rollout("orders", rollout_id).cause.digest
+        for task in self.world.tasks(primary):
+            spec = self.world.runtime.running(task.address or "")
+            if spec is not None and spec.image_digest != digest:
+                self._breaks(2, f"{primary} runs {spec.image_digest}, not {digest}")
+
+    def _hold_requests(self) -> None:
+        totals = self.world.traffic.totals
+        self._say("traffic", f"{totals.sent} sent, {totals.failed} failed")
+        if {act.kind for act in self.plan.acts} & HARMFUL:
+            return
+        if totals.failed_unrouted:
+            self._breaks(1, f"{totals.failed_unrouted} requests found no task")
+
+    # ------------------------------------------------------------------------- reading
+
+    def _rollout(self, call: Call) -> Rollout:
+        return self.world.journal.rollout("orders", call.request["rollout_id"])
+
+    def _controls(self, rollout: Rollout) -> list[Control]:
+        return self.world.journal.controls(rollout)
+
+    def _note_revision(self, params: dict[str, Any]) -> None:
+        tags = {tag["key"]: tag["value"] for tag in params.get("tags", ())}
+        if "slipway:release" in tags:
+            self.registered[tags["slipway:release"]] += 1
+
+    def _note_mark(self, call: Call) -> None:
+        kind, *names = call.params["Item"]["sk"]["S"].split("#")
+        if kind == "MARK":
+            self._say(_short(call.caller), f"{' '.join(names)}")
+
+    def _note_execution(self, execution: Execution, status: str) -> None:
+        self._say(execution.name, status)
+
+    def _told(self, call: Call) -> str:
+        params = call.params
+        actions = params.get("Actions", params.get("DefaultActions"))
+        if actions is not None:
+            arns = self.world.binding.target_group_arns
+            slots = {arn: str(slot) for slot, arn in arns.items()}
+            groups = actions[-1].get("ForwardConfig", {}).get("TargetGroups", [])
+            return str({slots[g["TargetGroupArn"]]: g["Weight"] for g in groups})
+        known = ("service", "desiredCount", "taskDefinition", "family")
+        return " ".join(str(params[name]) for name in known if name in params)
+
+
+def _short(name: str | None) -> str:
+    return (name or "").rpartition("slipway-")[2].removesuffix("Function")

@@ -1,0 +1,111 @@
+"""What happens in a simulated world: releases, people, and everything that goes wrong.
+
+A plan is drawn from a seed. Each act has a seed of its own for what it draws while it
+runs, so that leaving one out changes nothing about the others: that is what makes a
+broken plan small.
+"""
+
+from dataclasses import dataclass, replace
+from random import Random
+
+LEAST_SECONDS, HORIZON_SECONDS = 300, 1500
+"""When releases after the first are pushed."""
+ROLLOUT_SECONDS = 700
+"""About how long a rollout takes: what befalls it begins within that."""
+
+MISFORTUNES = {
+    "throttles": "calls are refused, or fail with a server's error",
+    "silences": "calls get no answer; some take effect, some of those late",
+    "kills": "functions die before or after a call took effect",
+    "slow calls": "calls take many seconds, and time to write runs out",
+    "frozen stage": "a stage stands still for minutes in one of its calls, then goes on",
+    "lost answers": "stages fail before they run, after, or run twice",
+    "events": "events come twice, late, in another order, or never",
+    "stale reads": "ECS's reads show the past",
+    "metrics": "CloudWatch has no data, old data, or no answer; its sums begin anew",
+    "stop": "an execution is stopped, or its time is over",
+    "sick tasks": "tasks fail their health checks for a while",
+    "no capacity": "no task starts for a while, or none in one zone",
+    "crash": "running tasks end by themselves",
+    "other actor": "somebody changes weights, counts or revisions by hand",
+    "nothing answers": "registry and metrics are both away",
+    "command": "a person commands something",
+    "sweep": "the sweep runs",
+}
+"""Every kind of act but the push, and what it is."""
+MOMENTARY = frozenset({"command", "crash", "other actor", "stop", "sweep"})
+HARMFUL = frozenset({"sick tasks", "no capacity", "crash", "other actor"})
+"""What can cost requests, whatever Slipway does."""
+
+FLAWS: dict[str, dict[str, object]] = {
+    "good": {},
+    "fails every fifth": {"fail_every": 5},
+    "hangs": {"hang": True},
+    "crashes at start": {"crash_at_start": True},
+    "crashes later": {"crash_after_seconds": 90},
+    "is unhealthy": {"unhealthy": True},
+    "cannot be pulled": {"unpullable": True},
+}
+BAD = frozenset(FLAWS) - {"good"}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that happens."""
+
+    at: int
+    """Modelled seconds since the world began."""
+    kind: str
+    """Of `MISFORTUNES`, or push."""
+    seed: int
+    seconds: int = 0
+    """How long it lasts."""
+    flaw: str = "good"
+    """How a pushed release behaves: one of `FLAWS`."""
+
+    def __str__(self) -> str:
+        """Say it in a few words."""
+        lasting = f" for {self.seconds} s" if self.seconds else ""
+        what = f"push: {self.flaw}" if self.kind == "push" else self.kind
+        return f"{what}{lasting}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that happens in one world."""
+
+    seed: int
+    min_tasks: int
+    acts: tuple[Act, ...]
+    """By time."""
+
+    def without(self, *left_out: int) -> "Plan":
+        """Leave out acts, by their places."""
+        kept = [act for n, act in enumerate(self.acts) if n not in left_out]
+        return replace(self, acts=tuple(kept))
+
+
+def draw(seed: int) -> Plan:
+    """Draw the plan of a seed: a good release, one to three more, and what befalls."""
+    random = Random(seed)  # noqa: S311  chance that can be repeated
+    pushes = [Act(0, "push", random.getrandbits(32))]
+    for _ in range(random.choice((1, 1, 2, 3))):
+        flaw = random.choice(("good", random.choice(sorted(BAD))))
+        at = random.randint(LEAST_SECONDS, HORIZON_SECONDS)
+        pushes.append(Act(at, "push", random.getrandbits(32), flaw=flaw))
+    misfortunes = [
+        _misfortune(random.choice(pushes), random)
+        for _ in range(random.choice((1, 1, 2, 3, 5)))
+    ]
+    acts = sorted(pushes + misfortunes, key=lambda act: act.at)
+    return Plan(seed, random.choice((1, 2, 3, 4)), tuple(acts))
+
+
+def _misfortune(after: Act, random: Random) -> Act:
+    kind = random.choice(sorted(MISFORTUNES))
+    return Act(
+        after.at + random.randint(0, ROLLOUT_SECONDS),
+        kind,
+        random.getrandbits(32),
+        0 if kind in MOMENTARY else random.randint(20, ROLLOUT_SECONDS),
+    )

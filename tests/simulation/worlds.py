@@ -1,0 +1,89 @@
+"""Whole worlds through boto3: real handlers, real state machines, virtual time.
+
+A world lives for about an hour of modelled time. What a plan says befalls it; then all
+that ceases, people let go of what they paused, sweeps run, and everything has to come
+to a good end.
+"""
+
+from localcloud.clock import SIMULATION_EPOCH, run_virtual
+from slipway.domain.control import Verb
+from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
+from slipway.sweeping import ROUND_MINUTES
+
+from tests.e2e.road import Road, spec, world
+from tests.simulation.misfortunes import Stage, strike
+from tests.simulation.oracle import Oracle
+from tests.simulation.plans import Plan, draw
+from tests.simulation.trace import Trace
+
+POLICY = RolloutPolicy(
+    steps=(Step(30, 60), Step(100, 60)),
+    judge=JudgePolicy(min_requests=30),
+    look_seconds=60,
+    launch_timeout_seconds=240,
+    hold_seconds=240,
+    retire_delay_seconds=60,
+    restore_timeout_seconds=120,
+)
+REQUESTS_PER_SECOND = 10.0
+PATIENCE_MINUTES = 240
+"""How long a world may take to come to rest."""
+
+
+def play(plan: Plan) -> Trace:
+    """Play a plan to its end."""
+    trace = Trace()
+    trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.min_tasks} tasks")
+    for number, act in enumerate(plan.acts):
+        trace.add(SIMULATION_EPOCH, f"act {number}", f"at {act.at} s: {act}")
+    run_virtual(_play(plan, trace))
+    return trace
+
+
+def example(seed: int) -> Trace:
+    """Play the plan of a seed."""
+    return play(draw(seed))
+
+
+async def _play(plan: Plan, trace: Trace) -> None:
+    orders = spec("orders", POLICY, min_tasks=plan.min_tasks)
+    async with world(orders, seed=plan.seed) as made:
+        made.send(REQUESTS_PER_SECOND)
+        oracle, stage = Oracle(made, trace, plan), Stage(made, trace)
+        for act in plan.acts:
+            await made.pause(max(0.0, act.at - made.cloud.clock.time()))
+            strike(stage, act)
+        over = max((act.at + act.seconds for act in plan.acts), default=0)
+        await made.pause(max(0.0, over - made.cloud.clock.time()) + 1)
+        await _come_to_rest(made, stage)
+        oracle.hold_rest()
+
+
+async def _come_to_rest(made: Road, stage: Stage) -> None:
+    """Let people let go, and the sweep do what is left; wait for the end of it all."""
+    stage.say("***", "nothing befalls any more")
+    began = made.cloud.clock.time()
+    for minute in range(PATIENCE_MINUTES):
+        if minute % ROUND_MINUTES == 0:
+            _let_go(made, minute)
+        made.sweep()
+        await made.pause(60)
+        if minute > ROUND_MINUTES and _rests(made):
+            break
+    stage.say("***", f"at rest after {made.cloud.clock.time() - began:.0f} s")
+
+
+def _let_go(made: Road, minute: int) -> None:
+    """Undo what people said; again later, for word of a pause may come late."""
+    made.say(Verb.UNFREEZE, id=f"unfreeze-{minute}")
+    for entry in made.journal.rollouts("orders"):
+        if entry.outcome is None:
+            name = f"resume-{minute}-{entry.rollout.id}"
+            made.say(Verb.RESUME, id=name, rollout_id=entry.rollout.id)
+
+
+def _rests(made: Road) -> bool:
+    executions = made.cloud.states.executions.values()
+    if any(execution.status == "RUNNING" for execution in executions):
+        return False
+    return all(e.outcome is not None for e in made.journal.rollouts("orders"))
