@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -361,6 +362,7 @@ def losing(*sources: str) -> Callable[[Delivery], Sequence[Delivery]]:
     return disturb
 
 
+@cache
 def client(service: str) -> Any:
     """Return a client of somebody who is not Slipway."""
     return cast("Any", boto3).client(service, region_name=REGION)

@@ -329,9 +329,15 @@ def _crash(stage: Stage, act: Act, random: Random) -> None:
 
 
 def _other_actor(stage: Stage, act: Act, random: Random) -> None:
-    """Somebody changes by hand what Slipway believes to be its own."""
+    """Somebody changes by hand what Slipway believes to be its own, in a rollout.
+
+    At rest nobody would put it right.
+    """
     del act
     world, slot = stage.world, random.choice(list(Slot))
+    if world.journal.lease("orders") is None:
+        stage.say("somebody", "finds nothing under way")
+        return
     ecs_service = world.service.slots[slot]
     match random.choice(("weights", "count", "deployment")):
         case "weights":

@@ -1,7 +1,6 @@
 """What must hold in a simulated world, at each write and at the end."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,14 +10,13 @@ from localcloud.states import Execution
 from slipway.domain.control import Control, Verb
 from slipway.domain.rollout import Outcome, Rollout
 from slipway.domain.service import Slot
-from slipway.fence import FENCED
+from slipway.gateways.ecs import RELEASE_TAG
 from slipway.gateways.journal import Entry
 
 from tests.e2e.road import WRITES, Road
-from tests.simulation.plans import BAD, FLAWS, HARMFUL, Plan
+from tests.simulation.plans import BAD, FLAWS, Plan
 from tests.simulation.trace import Trace
 
-FENCED_CALLS = frozenset(name.rpartition(".")[2] for name in FENCED)
 NEEDS_NOTHING_OF = frozenset({"cloudwatch", "ecr"})
 """Services that a restore must not ask (invariant 8)."""
 GUILTY = frozenset(
@@ -38,14 +36,16 @@ class Oracle:
     plan: Plan
     newest: datetime | None = None
     """The newest push whose rollout was ever launched."""
-    registered: Counter[str] = field(default_factory=Counter)
-    """Revisions, by release."""
+    registered: dict[str, datetime] = field(default_factory=dict)
+    """When each release first had a revision."""
+    invoked: dict[int, tuple[Any, datetime]] = field(default_factory=dict)
+    """When each invocation made its first call; by its request's identity."""
 
     def __post_init__(self) -> None:
         """Take the world's seams."""
         router = self.world.cloud.router
+        router.before(self._hold_independence)
         router.watch(self._watch)
-        router.after("ecs", "RegisterTaskDefinition", self._note_revision)
         self.world.cloud.states.listen(self._note_execution)
 
     def _breaks(self, invariant: int, text: str) -> None:
@@ -60,15 +60,16 @@ class Oracle:
         self._take_over_violations()
         if call.caller is None:
             return
+        self.invoked.setdefault(id(call.request), (call.request, call.at))
         if (call.service, call.operation) in WRITES:
             self._say(_short(call.caller), f"{call.operation} {self._told(call)}")
             self._hold_fence(call)
-        if "Restore" in call.caller:
-            self._hold_independence(call)
         if "LaunchCandidate" in call.caller and call.operation == "UpdateService":
             self._hold_order(call)
         if "Promote" in call.caller and call.operation == "TransactWriteItems":
             self._hold_judgement(self._rollout(call))
+        if call.operation == "RegisterTaskDefinition":
+            self._hold_repetition(call)
         if call.operation == "PutItem":
             self._note_mark(call)
 
@@ -89,10 +90,25 @@ class Oracle:
         elif lease.write_until < self.world.cloud.clock.now():
             self._breaks(3, f"{rollout_id} writes after its time to write")
 
-    def _hold_independence(self, call: Call) -> None:
+    def _hold_independence(
+        self, service: str, operation: str, _: object, caller: str | None
+    ) -> None:
         """Invariant 8: restoring needs nothing of the failed release."""
-        if call.service in NEEDS_NOTHING_OF or call.operation in GUILTY:
-            self._breaks(8, f"a restore asks {call}")
+        guilty = service in NEEDS_NOTHING_OF or operation in GUILTY
+        if "Restore" in (caller or "") and guilty:
+            self._breaks(8, f"a restore asks {service}:{operation}")
+
+    def _hold_repetition(self, call: Call) -> None:
+        """Invariant 10: a stage that runs again finds what its first run registered.
+
+        The SDK's own retry of an attempt without answer can not know of it.
+        """
+        tags = {tag["key"]: tag["value"] for tag in call.params.get("tags", ())}
+        release, now = tags[RELEASE_TAG], self.world.cloud.clock.now()
+        first = self.registered.setdefault(release, now)
+        _, began = self.invoked[id(call.request)]
+        if first < began:
+            self._breaks(10, f"release {release} is registered again")
 
     def _hold_order(self, call: Call) -> None:
         """Invariant 12: no cause comes after a newer one, but a person's."""
@@ -127,8 +143,11 @@ class Oracle:
 
     # --------------------------------------------------------------------- at the end
 
-    def hold_rest(self) -> None:
-        """Check the state at rest, long after everything came to its end."""
+    def hold_rest(self, pushed: Sequence[str]) -> None:
+        """Check the state at rest, long after everything came to its end.
+
+        `pushed` are the digests of all images, in order.
+        """
         self._take_over_violations()
         world = self.world
         for message in world.dead_letters():
@@ -141,9 +160,8 @@ class Oracle:
             self._breaks(2, text)
         self._hold_slots(entries)
         self._hold_requests()
-        for release, count in self.registered.items():
-            if count > 1:
-                self._breaks(10, f"release {release} was registered {count} times")
+        if pushed and not world.entries(pushed[-1]):
+            self._breaks(4, "nothing became of the newest push")
 
     def _unfinished(self, entries: list[Entry]) -> Iterator[str]:
         world = self.world
@@ -198,7 +216,7 @@ class Oracle:
     def _hold_requests(self) -> None:
         totals = self.world.traffic.totals
         self._say("traffic", f"{totals.sent} sent, {totals.failed} failed")
-        if {act.kind for act in self.plan.acts} & HARMFUL:
+        if self.plan.is_harmful:
             return
         if totals.failed_unrouted:
             self._breaks(1, f"{totals.failed_unrouted} requests found no task")
@@ -210,11 +228,6 @@ class Oracle:
 
     def _controls(self, rollout: Rollout) -> list[Control]:
         return self.world.journal.controls(rollout)
-
-    def _note_revision(self, params: dict[str, Any]) -> None:
-        tags = {tag["key"]: tag["value"] for tag in params.get("tags", ())}
-        if "slipway:release" in tags:
-            self.registered[tags["slipway:release"]] += 1
 
     def _note_mark(self, call: Call) -> None:
         kind, *names = call.params["Item"]["sk"]["S"].split("#")

@@ -47,6 +47,8 @@ FLAWS: dict[str, dict[str, object]] = {
     "cannot be pulled": {"unpullable": True},
 }
 BAD = frozenset(FLAWS) - {"good"}
+DYING = frozenset({"crashes later"})
+"""Flaws with which a task that has traffic is gone before load balancers know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class Plan:
     min_tasks: int
     acts: tuple[Act, ...]
     """By time."""
+
+    @property
+    def is_harmful(self) -> bool:
+        """Whether requests can be lost, whatever Slipway does."""
+        return any(act.kind in HARMFUL or act.flaw in DYING for act in self.acts)
 
     def without(self, *left_out: int) -> "Plan":
         """Leave out acts, by their places."""

@@ -5,6 +5,8 @@ that ceases, people let go of what they paused, sweeps run, and everything has t
 to a good end.
 """
 
+import traceback
+
 from localcloud.clock import SIMULATION_EPOCH, run_virtual
 from slipway.domain.control import Verb
 from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
@@ -36,13 +38,33 @@ def play(plan: Plan) -> Trace:
     trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.min_tasks} tasks")
     for number, act in enumerate(plan.acts):
         trace.add(SIMULATION_EPOCH, f"act {number}", f"at {act.at} s: {act}")
-    run_virtual(_play(plan, trace))
+    try:
+        run_virtual(_play(plan, trace))
+    except Exception as error:  # noqa: BLE001  a world that breaks is a finding
+        text = "".join(traceback.format_exception(error)[-3:])
+        trace.breaks(SIMULATION_EPOCH, 0, f"the world broke: {text}")
     return trace
 
 
 def example(seed: int) -> Trace:
     """Play the plan of a seed."""
     return play(draw(seed))
+
+
+def smallest(plan: Plan) -> Plan:
+    """Leave out what a broken plan does not need to break the same invariants."""
+    wanted = _broken(plan)
+    number = len(plan.acts) - 1
+    while number >= 0:
+        fewer = plan.without(number)
+        if _broken(fewer) & wanted:
+            plan = fewer
+        number -= 1
+    return plan
+
+
+def _broken(plan: Plan) -> set[int]:
+    return {found.invariant for found in play(plan).broken}
 
 
 async def _play(plan: Plan, trace: Trace) -> None:
@@ -56,7 +78,7 @@ async def _play(plan: Plan, trace: Trace) -> None:
         over = max((act.at + act.seconds for act in plan.acts), default=0)
         await made.pause(max(0.0, over - made.cloud.clock.time()) + 1)
         await _come_to_rest(made, stage)
-        oracle.hold_rest()
+        oracle.hold_rest(stage.pushed)
 
 
 async def _come_to_rest(made: Road, stage: Stage) -> None:

@@ -1,0 +1,120 @@
+"""Worlds through boto3: none breaks an invariant, and broken code is found."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slipway.gateways.ecs import Ecs
+from slipway.gateways.journal import Journal
+from slipway.restoring import situation
+
+from slipway import sweeping
+from tests.simulation import worlds
+from tests.simulation.plans import Act, Plan, draw
+
+ROOT = Path(__file__).parents[2]
+WORLDS = 50
+EACH = 5
+"""Worlds a test plays, so that two workers share them evenly."""
+
+
+@pytest.mark.parametrize("first", range(1, WORLDS + 1, EACH))
+def test_no_world_breaks_an_invariant(first: int) -> None:
+    for seed in range(first, first + EACH):
+        trace = worlds.example(seed)
+        assert not trace.broken, "\n".join(trace.lines)
+
+
+def test_a_seed_gives_the_same_trace_byte_for_byte_in_any_process() -> None:
+    again = [sys.executable, "-m", "tests.simulation", "--replay", "22"]
+    traces = {
+        subprocess.run(  # noqa: S603  our own module
+            [*again, "--model", "world"],
+            cwd=ROOT,
+            env={"PATH": "", "PYTHONHASHSEED": chance},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for chance in ("1", "2")
+    }
+    [trace] = traces
+    assert trace.decode() == "".join(f"{x}\n" for x in worlds.example(22).lines)
+
+
+def _scale_never_to_zero(
+    self: Ecs, name: str, count: int, real: Callable[..., None] = Ecs.scale
+) -> None:
+    if count:
+        real(self, name, count)
+
+
+def _ask_the_registry_first(service: Any, app: Any) -> Any:
+    app.registry.image(service.repository, "v1")
+    return situation(service, app)
+
+
+BROKEN: dict[str, tuple[int, int, list[tuple[Any, str, Any]]]] = {
+    "2: nobody takes care of the dead": (
+        2,
+        1,
+        [(Journal, "next_attempt", lambda *_: False)],
+    ),
+    "4: the sweep starts no missed push": (
+        4,
+        1,
+        [(sweeping, "_start_newest", lambda *_: None)],
+    ),
+    "6: the old slot is never retired": (
+        6,
+        1,
+        [(Ecs, "scale", _scale_never_to_zero)],
+    ),
+    "8: a restore asks the registry": (
+        8,
+        1,
+        [("slipway.restoring.situation", "", _ask_the_registry_first)],
+    ),
+    "10: a second run does not look for the first one's revision": (
+        10,
+        1,
+        [(Ecs, "find_revision", lambda *_: None)],
+    ),
+}
+"""By what is broken on purpose: the invariant, and the first seed that finds it."""
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_invariant_is_found(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as it takes from seed 1; only the seed that finds it is played here."""
+    invariant, seed, changes = BROKEN[broken]
+    for target, name, instead in changes:
+        if isinstance(target, str):
+            monkeypatch.setattr(target, instead)
+        else:
+            monkeypatch.setattr(target, name, instead)
+    trace = worlds.example(seed)
+    assert invariant in {found.invariant for found in trace.broken}
+
+
+def test_a_broken_plan_is_made_as_small_as_what_breaks_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Journal, "next_attempt", lambda *_: False)
+    acts = (
+        Act(0, "push", 1),
+        Act(20, "stop", 3),
+        Act(40, "sweep", 4),
+        Act(50, "metrics", 5, 60),
+    )
+    smaller = worlds.smallest(Plan(1, 1, acts))
+    assert [act.kind for act in smaller.acts] == ["push", "stop"]
+
+
+def test_leaving_an_act_out_changes_no_other() -> None:
+    plan = draw(9)
+    assert plan.without(1).acts == (plan.acts[0], *plan.acts[2:])
