@@ -370,12 +370,14 @@ async def road(
     open_questions: OpenQuestions | None = None,
     at_rest: bool = True,
     sweeps: bool = False,
+    template: Path = TEMPLATE,
     **settings: Any,
 ) -> AsyncIterator[Road]:
     """Start a world with orders and `more`, and check it at its end.
 
     `settings` are those of orders. A test whose rollout needs a person does not end
-    `at_rest`. `sweeps` lets the sweep run, which costs time.
+    `at_rest`. `sweeps` lets the sweep run, which costs time. `template` is another
+    version of Slipway's.
     """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
@@ -384,7 +386,7 @@ async def road(
         clock,
         runtime,
         lambda metrics: SimulatedTraffic(clock, runtime, metrics, delays, questions),
-        template=TEMPLATE,
+        template=template,
         parameters=lambda network: {
             "EnvironmentName": "test",
             "ClusterName": "test",
