@@ -45,4 +45,4 @@ def run(request: StageRequest, app: App) -> Recorded:
     return Recorded(outcome, request.reason)
 
 
-handler = stage(run)
+handler = stage(run, closes=True)

@@ -53,4 +53,4 @@ def run(request: StageRequest, app: App) -> Restored:
     return Restored(step.move, request.reason, outcome, fence)
 
 
-handler = stage(run)
+handler = stage(run, closes=True)

@@ -392,10 +392,12 @@ async def world(
     open_questions: OpenQuestions | None = None,
     sweeps: bool = False,
     seed: int = 1,
+    template: Path = TEMPLATE,
 ) -> AsyncIterator[Road]:
     """Start a world with these services; orders is the first of them.
 
-    `sweeps` lets the sweep run by itself, which costs time.
+    `sweeps` lets the sweep run by itself, which costs time. `template` is another
+    version of Slipway's.
     """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
@@ -404,7 +406,7 @@ async def world(
         clock,
         runtime,
         lambda metrics: SimulatedTraffic(clock, runtime, metrics, delays, questions),
-        template=TEMPLATE,
+        template=template,
         parameters=lambda network: {
             "EnvironmentName": "test",
             "ClusterName": "test",
@@ -441,6 +443,7 @@ async def road(
     open_questions: OpenQuestions | None = None,
     at_rest: bool = True,
     sweeps: bool = False,
+    template: Path = TEMPLATE,
     **settings: Any,
 ) -> AsyncIterator[Road]:
     """Start a world with orders and `more`, and check it at its end.
@@ -449,7 +452,9 @@ async def road(
     `at_rest`.
     """
     specs = spec("orders", policy, **settings), *more
-    async with world(*specs, open_questions=open_questions, sweeps=sweeps) as made:
+    async with world(
+        *specs, open_questions=open_questions, sweeps=sweeps, template=template
+    ) as made:
         yield made
         made.traffic.close()
         made.assert_sound()

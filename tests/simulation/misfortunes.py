@@ -16,6 +16,7 @@ from slipway.domain.control import Verb
 from slipway.domain.service import Slot
 
 from tests.e2e.road import Road, client
+from tests.e2e.versions import ahead
 from tests.simulation.plans import FLAWS, Act
 from tests.simulation.trace import Trace
 
@@ -58,6 +59,8 @@ class Stage:
     trace: Trace
     pushed: list[str] = field(default_factory=list)
     """Digests, in order."""
+    version: int = 0
+    """Of Slipway, counted from that under test."""
     faulty: list[Faulty] = field(default_factory=list)
     disturbing: list[Callable[[Delivery], Iterable[Delivery]]] = field(
         default_factory=list
@@ -375,6 +378,15 @@ def _command(stage: Stage, act: Act, random: Random) -> None:
     stage.world.say(verb, id=f"{random.getrandbits(64):x}")
 
 
+def _update(stage: Stage, act: Act, random: Random) -> None:
+    """Deploy a later version, once: two ahead of one ahead would be too far."""
+    del act
+    if stage.version == 0:
+        stage.version = random.choice((1, 2))
+        stage.say("somebody", f"deploys a version {stage.version} ahead")
+        stage.world.cloud.update(ahead(stage.version))
+
+
 def _sweep(stage: Stage, act: Act, random: Random) -> None:
     del act, random
     stage.world.sweep()
@@ -397,13 +409,15 @@ BY_KIND: dict[str, Struck] = {
     "crash": _crash,
     "other actor": _other_actor,
     "nothing answers": _nothing_answers,
+    "update": _update,
     "command": _command,
     "sweep": _sweep,
 }
 
 
 def _short(name: str | None) -> str:
-    return (name or "").rpartition("slipway-")[2].removesuffix("Function")
+    plain = (name or "").rpartition("slipway-")[2]
+    return plain.partition(":")[0].removesuffix("Function")
 
 
 def _told(fault: Fault) -> str:

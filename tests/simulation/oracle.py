@@ -156,6 +156,8 @@ class Oracle:
         for entry in entries:
             self._say(entry.rollout.id, f"{entry.outcome}: {entry.reason}")
             self.trace.seen.add(str(entry.outcome))
+            if "payload version" in (entry.reason or ""):
+                self._breaks(14, f"{entry.rollout.id} could not go on: {entry.reason}")
         for text in self._unfinished(entries):
             self._breaks(2, text)
         self._hold_slots(entries)

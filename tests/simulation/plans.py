@@ -18,7 +18,7 @@ MISFORTUNES = {
     "silences": "calls get no answer; some take effect, some of those late",
     "kills": "functions die before or after a call took effect",
     "slow calls": "calls take many seconds, and time to write runs out",
-    "frozen stage": "a stage stands still for minutes in one of its calls, then goes on",
+    "frozen stage": "a stage stands still for minutes in a call, then goes on",
     "lost answers": "stages fail before they run, after, or run twice",
     "events": "events come twice, late, in another order, or never",
     "stale reads": "ECS's reads show the past",
@@ -29,11 +29,12 @@ MISFORTUNES = {
     "crash": "running tasks end by themselves",
     "other actor": "somebody changes weights, counts or revisions by hand",
     "nothing answers": "registry and metrics are both away",
+    "update": "a version of Slipway that is one or two ahead is deployed over it",
     "command": "a person commands something",
     "sweep": "the sweep runs",
 }
 """Every kind of act but the push, and what it is."""
-MOMENTARY = frozenset({"command", "crash", "other actor", "stop", "sweep"})
+MOMENTARY = frozenset({"command", "crash", "other actor", "stop", "sweep", "update"})
 HARMFUL = frozenset({"sick tasks", "no capacity", "crash", "other actor"})
 """What can cost requests, whatever Slipway does."""
 

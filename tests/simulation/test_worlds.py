@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway import sweeping
 from slipway.gateways.ecs import Ecs
 from slipway.gateways.journal import Journal
 from slipway.restoring import situation
 
-from slipway import sweeping
 from tests.simulation import worlds
 from tests.simulation.plans import Act, Plan, draw
 

@@ -83,8 +83,9 @@ def test_a_state_machine_is_given_what_it_asks_for_and_no_more(name: str) -> Non
     given = properties["DefinitionSubstitutions"]
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(given)
     for key, value in given.items():
-        attribute = value.get("Fn::GetAtt", [value.get("Ref")])[0]
-        assert f"{attribute}Arn" == key
+        kind = "FunctionArn" if key.endswith("FunctionArn") else "Arn"
+        name = value["Ref"].removesuffix(".Alias" if kind == "FunctionArn" else "")
+        assert f"{name}Arn" == key
 
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=named)

@@ -292,3 +292,51 @@ def test_what_slipway_changes_carries_its_tag(name: str) -> None:
             reads = verb.startswith(("Describe", "List", "Get"))
             if service in {"ecs", "elasticloadbalancing"} and not reads:
                 assert statement["Condition"]["StringEquals"] == conditions[action]
+
+
+# -- what an update of Slipway leaves to rollouts under way ----------------------------
+
+
+@pytest.mark.parametrize("name", functions())
+def test_every_function_stands_behind_an_alias_of_whole_versions(name: str) -> None:
+    everywhere = template()["Globals"]["Function"]
+    assert everywhere["AutoPublishAlias"] == "live"
+    assert everywhere["AutoPublishAliasAllProperties"] is True
+    own = {"AutoPublishAlias", "AutoPublishAliasAllProperties", "Layers"}
+    assert not own & set(functions()[name]["Properties"])
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::LayerVersion"))
+def test_a_layer_is_kept_and_its_change_publishes_functions(name: str) -> None:
+    properties = resources()[name]["Properties"]
+    assert properties["RetentionPolicy"] == "Retain"
+    assert properties["PublishLambdaVersion"] is True
+
+
+@pytest.mark.parametrize("name", resources("AWS::Serverless::StateMachine"))
+def test_a_workflow_may_invoke_the_aliases_that_it_names_and_nothing_else(
+    name: str,
+) -> None:
+    given = resources()[name]["Properties"]["DefinitionSubstitutions"].values()
+    named = sorted(v["Ref"] for v in given if v["Ref"].endswith(".Alias"))
+    (allowed,) = [
+        statement["Resource"]
+        for statement in statements(resources()[name])
+        if "lambda:InvokeFunction" in actions(statement)
+    ]
+    assert sorted(resource["Ref"] for resource in allowed) == named
+
+
+@pytest.mark.parametrize("name", functions())
+def test_whoever_starts_workflows_is_updated_after_them(name: str) -> None:
+    """CloudFormation updates what a resource names before the resource itself."""
+    properties = functions()[name]["Properties"]
+    named = properties.get("Environment", {}).get("Variables", {}).values()
+    machines = {v["Ref"] for v in named if "Ref" in v}
+    started = {
+        resource["Ref"]
+        for statement in statements(functions()[name])
+        if "states:StartExecution" in actions(statement)
+        for resource in listed(statement["Resource"])
+    }
+    assert started <= machines

@@ -86,7 +86,7 @@ def _log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
     return lambda: [json.loads(line) for line in written.getvalue().splitlines()]
 
 
-def read(event: dict[str, Any]) -> StageRequest:
+def read(event: dict[str, Any], *, closes: bool = False) -> StageRequest:
     """Return the request that a stage makes of an event."""
     requests: list[StageRequest] = []
 
@@ -95,7 +95,7 @@ def read(event: dict[str, Any]) -> StageRequest:
         return Answer(0, None, "")
 
     context: Any = Context()
-    stage(run)(event, context)
+    stage(run, closes=closes)(event, context)
     return requests[0]
 
 
@@ -130,10 +130,23 @@ def test_what_a_later_version_added_to_a_payload_is_no_obstacle() -> None:
     assert read(REQUEST | {"look_seconds": 15}) == read(REQUEST)
 
 
-@pytest.mark.parametrize("version", [0, 2, None, "1"])
-def test_another_version_of_the_payload_is_refused(version: Any) -> None:
-    with pytest.raises(UnsupportedPayload, match=r"reads \[1\]; start a new"):
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [(0, "0 is none"), (2, "2 is newer than 1"), ("1", "'1' is none")],
+)
+def test_another_version_of_the_payload_is_refused(version: Any, why: str) -> None:
+    with pytest.raises(UnsupportedPayload, match=f"payload version {why}"):
         read(REQUEST | {"payload_version": version})
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 99, None])
+def test_a_stage_that_closes_rollouts_reads_every_version(version: Any) -> None:
+    payload = {"service": "orders", "rollout_id": "orders-1", "fence": 7}
+    payload |= {"reason": "ill", "outcome": "aborted", "payload_version": version}
+    request = read(payload | {"step": "last", "token": None}, closes=True)
+    assert request == StageRequest(
+        1, "orders", "orders-1", fence=7, reason="ill", outcome=Outcome.ABORTED
+    )
 
 
 def test_a_payload_without_a_version_is_refused() -> None:

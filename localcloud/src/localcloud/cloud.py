@@ -110,6 +110,8 @@ class LocalCloud:
     stack: Stack
     compute: Compute
     seed: int
+    _services: Services
+    _parameters: Mapping[str, str]
     _background: Background
     _process: _Process
 
@@ -160,9 +162,9 @@ class LocalCloud:
             )
             mappings = Mappings(clock, background, functions)
             services = Services(clock, functions, states, events, mappings, topics)
-            stack = Stack("slipway")
+            stack, given = Stack("slipway"), parameters(compute.network)
             if template is not None:
-                stack = deploy(template, services, parameters(compute.network))
+                stack = deploy(template, services, given)
         except BaseException:
             process.give_back()
             raise
@@ -178,9 +180,20 @@ class LocalCloud:
             stack,
             compute,
             seed,
+            services,
+            given,
             background,
             process,
         )
+
+    def update(self, template: Path, **parameters: str) -> None:
+        """Deploy another template, of this or another folder, over the present stack.
+
+        Parameters keep their values, but for those that are given.
+        """
+        given = {**self._parameters, **parameters}
+        self.stack = deploy(template, self._services, given, update=self.stack)
+        self._parameters = given
 
     @property
     def images(self) -> Images:

@@ -3,8 +3,12 @@
 Anything else (type, property, intrinsic function, event source) raises NotModelled with
 the logical id and the property. Each resource's name and ARN follow from its
 properties, so nothing has to exist before something else may name it.
+
+A stack can be updated: tables and queues keep what they hold, and executions under way
+their definitions. The whole update is there at once; on AWS it takes minutes.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -82,6 +86,8 @@ class Stack:
     outputs: dict[str, str] = field(default_factory=dict)
     queues: dict[str, Queue] = field(default_factory=dict)
     """By logical id."""
+    published: dict[str, str] = field(default_factory=dict)
+    """What the newest version of each function was made of, by logical id."""
 
     def resource(self, logical_id: str) -> Resource:
         """Return a resource by its name in the template."""
@@ -119,9 +125,14 @@ def deploy(
     services: Services,
     parameters: Mapping[str, str],
     stack_name: str = "slipway",
+    *,
+    update: Stack | None = None,
 ) -> Stack:
-    """Make everything that a template describes."""
-    return _Deployment(path, services, parameters, stack_name).run()
+    """Make everything that a template describes; of a stack to `update`, what is new.
+
+    An update that takes a resource away, or replaces it, is not modelled.
+    """
+    return _Deployment(path, services, parameters, stack_name, update).run()
 
 
 class _Deployment:
@@ -131,7 +142,9 @@ class _Deployment:
         services: Services,
         parameters: Mapping[str, str],
         stack_name: str,
+        update: Stack | None,
     ) -> None:
+        self._before = update or Stack(stack_name)
         self._directory = path.parent
         self._services = services
         self._document = read(path)
@@ -146,10 +159,15 @@ class _Deployment:
             or self._resolver.condition(resource["Condition"])
         }
         self._names: dict[str, str | None] = {}
+        self._digests: dict[Path, str] = {}
 
     def run(self) -> Stack:
         for logical_id, resource in self._resources.items():
             self._check(logical_id, resource)
+        for logical_id, old in self._before.resources.items():
+            kept = self._resources.get(logical_id, {}).get("Type") == old.type
+            if not kept or self._name(logical_id) != old.name:
+                raise NotModelled(f"an update that takes {logical_id} away")
         by_type: dict[str, list[str]] = {}
         for logical_id, resource in self._resources.items():
             by_type.setdefault(resource["Type"], []).append(logical_id)
@@ -209,7 +227,9 @@ class _Deployment:
                 role = f"{self._stack.name}-{logical_id}"
                 return role_arn(role) if attribute == "Arn" else role
             if base in self._resources and logical_id.endswith(".Alias"):
-                alias = self._resources[base]["Properties"]["AutoPublishAlias"]
+                alias = self._given(base).get("AutoPublishAlias")
+                if alias is None:
+                    raise InvalidTemplate(f"{base} has no AutoPublishAlias")
                 return f"{function_arn(self._name(base))}:{alias}"
             raise InvalidTemplate(f"the template has no {logical_id}")
         kind = TYPES[self._resources[logical_id]["Type"]]
@@ -224,9 +244,14 @@ class _Deployment:
 
     # ------------------------------------------------------------------------ creation
 
+    def _given(self, logical_id: str) -> dict[str, Any]:
+        """Return a resource's properties as the template gives them, with Globals."""
+        resource = self._resources[logical_id]
+        raw = resource.get("Properties", {})
+        return _with_globals(self._document, resource["Type"], raw)
+
     def _make(self, logical_id: str, kind: str) -> None:
-        raw = self._resources[logical_id].get("Properties", {})
-        properties = self._resolver.resolve(_with_globals(self._document, kind, raw))
+        properties = self._resolver.resolve(self._given(logical_id))
         for key in sorted(set(properties) - TYPES[kind].properties):
             raise NotModelled(f"Globals: property {key} of {kind}")
         name = self._name(logical_id)
@@ -242,7 +267,7 @@ class _Deployment:
         maker = {
             "AWS::Serverless::Function": self._function,
             "AWS::Serverless::StateMachine": self._state_machine,
-            "AWS::DynamoDB::Table": _table,
+            "AWS::DynamoDB::Table": self._table,
             "AWS::SQS::Queue": self._queue,
             "AWS::SNS::Topic": self._topic,
             "AWS::SNS::Subscription": lambda made: _subscription(made.properties),
@@ -267,9 +292,72 @@ class _Deployment:
             timeout_seconds=float(properties.get("Timeout", 3)),
             allowed_actions=tuple(self._actions(properties)),
             memory_mb=int(properties.get("MemorySize", 128)),
+            layers=tuple(self._packages(layer) for layer in self._layers(resource)),
         )
+        alias = properties.get("AutoPublishAlias")
+        if alias is not None:
+            self._publish(resource, alias)
         for name, event in properties.get("Events", {}).items():
             self._event(resource, name, event)
+
+    def _publish(self, function: Resource, alias: str) -> None:
+        """Publish a version where SAM would, and let the alias name the newest.
+
+        SAM hashes the code, and some or all properties as they are written, before any
+        Ref is resolved: a parameter's new value publishes nothing
+        (https://github.com/aws/serverless-application-model/issues/3820), nor does a
+        layer's new content, but for PublishLambdaVersion.
+        """
+        logical_id, given = function.logical_id, self._given(function.logical_id)
+        seen: list[Any] = [self._digest(self._directory / given["CodeUri"])]
+        if given.get("AutoPublishAliasAllProperties"):
+            seen.append({k: v for k, v in given.items() if k != "CodeUri"})
+            for layer in self._layers(function):
+                details = self._given(layer)
+                if details.get("PublishLambdaVersion"):
+                    seen += [self._digest(self._packages(layer)), details]
+        else:
+            seen += [given.get("Environment"), given.get("MemorySize")]
+        made_of = json.dumps(seen, sort_keys=True)
+        functions = self._services.functions
+        if made_of != self._before.published.get(logical_id):
+            newest = functions.publish(function.name)
+            functions.point(function.name, alias, newest.version)
+        self._stack.published[logical_id] = made_of
+
+    def _digest(self, folder: Path) -> str:
+        """Return what stands for a folder's content, whatever the folder is called."""
+        if folder not in self._digests:
+            found = hashlib.sha256()
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and path.suffix != ".pyc":
+                    found.update(str(path.relative_to(folder)).encode())
+                    found.update(path.read_bytes())
+            self._digests[folder] = found.hexdigest()
+        return self._digests[folder]
+
+    def _layers(self, function: Resource) -> list[str]:
+        """Return the logical ids of a function's layers; others are not modelled."""
+        kind = "AWS::Serverless::LayerVersion"
+        ours = {
+            TYPES[kind].arn(self._name(logical_id)): logical_id
+            for logical_id, resource in self._resources.items()
+            if resource["Type"] == kind
+        }
+        wanted = function.properties.get("Layers", [])
+        for layer in wanted:
+            if layer not in ours:
+                raise NotModelled(f"{function.logical_id}: layer {layer}")
+        return [ours[layer] for layer in wanted]
+
+    def _packages(self, layer: str) -> Path:
+        """Return the folder of a layer's packages, before they are built."""
+        return self._directory / str(self._given(layer)["ContentUri"]) / "src"
+
+    def _invoked(self, function: Resource) -> str:
+        """Return the ARN that a function's own events invoke: its alias, if any."""
+        alias = function.properties.get("AutoPublishAlias")
+        return f"{function.arn}:{alias}" if alias else function.arn
 
     def _event(self, function: Resource, name: str, event: Mapping[str, Any]) -> None:
         place = f"{function.logical_id}: event {name}"
@@ -277,12 +365,12 @@ class _Deployment:
         match event["Type"]:
             case "SQS":
                 queue = details.pop("Queue")
-                self._feed(place, function.name, queue, details)
+                self._feed(place, self._invoked(function), queue, details)
             case "EventBridgeRule":
                 _only(place, details, "Pattern State DeadLetterConfig RetryPolicy")
                 target = {
                     "Id": name,
-                    "Arn": function.arn,
+                    "Arn": self._invoked(function),
                     **{
                         key: details[key]
                         for key in ("DeadLetterConfig", "RetryPolicy")
@@ -366,22 +454,28 @@ class _Deployment:
     def _queue(self, resource: Resource) -> None:
         properties = resource.properties
         redrive = properties.get("RedrivePolicy", {})
-        self._stack.queues[resource.logical_id] = Queue(
-            self._services.clock,
-            resource.name,
-            visibility_seconds=float(properties.get("VisibilityTimeout", 30)),
-            max_receive_count=int(redrive.get("maxReceiveCount", 0)),
-        )
+        known = self._before.queues.get(resource.logical_id)
+        queue = known or Queue(self._services.clock, resource.name)
+        queue.visibility_seconds = float(properties.get("VisibilityTimeout", 30))
+        queue.max_receive_count = int(redrive.get("maxReceiveCount", 0))
+        self._stack.queues[resource.logical_id] = queue
         for logical_id, queue in self._stack.queues.items():
             policy = self._stack.resource(logical_id).properties.get("RedrivePolicy")
             if policy and queue.dead_letters is None:
                 target = policy["deadLetterTargetArn"]
                 queue.dead_letters = self._known_queues().get(target)
 
+    def _table(self, resource: Resource) -> None:
+        before = self._before.resources.get(resource.logical_id)
+        if before is None:
+            _make_table(resource)
+        elif before.properties != resource.properties:
+            raise NotModelled(f"an update of table {resource.logical_id}")
+
     def _topic(self, resource: Resource) -> None:
         for subscription in resource.properties.get("Subscription", []):
             _subscription(subscription)
-        self._services.topics[resource.name] = Topic(resource.name)
+        self._services.topics.setdefault(resource.name, Topic(resource.name))
 
     def _rule(self, resource: Resource) -> None:
         properties = resource.properties
@@ -510,12 +604,12 @@ class _Deployment:
             elif resource.type == "AWS::Lambda::Permission":
                 if properties["Principal"] == "events.amazonaws.com":
                     name = properties["FunctionName"]
-                    yield self._services.functions.find(name).arn
+                    yield self._services.functions.arn(name)
             elif resource.type == "AWS::Serverless::Function":
                 # SAM adds the permission for an event of its own.
                 events = properties.get("Events", {}).values()
                 if any(event["Type"] == "EventBridgeRule" for event in events):
-                    yield resource.arn
+                    yield self._invoked(resource)
 
     def _check_machines(self) -> None:
         """Refuse state machines that name nothing, or lack the right to call it."""
@@ -615,7 +709,7 @@ def _subscription(properties: Mapping[str, Any]) -> None:
         raise NotModelled(f"a subscription by {properties['Protocol']}")
 
 
-def _table(resource: Resource) -> None:
+def _make_table(resource: Resource) -> None:
     properties = resource.properties
     client = boto3.client("dynamodb", region_name=REGION)
     plain = (

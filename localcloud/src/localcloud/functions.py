@@ -4,6 +4,9 @@ A handler sees what it would see on AWS: JSON in and out, its environment, its c
 its timeout, its role. Modules are imported once a process, as in a warm environment
 that serves every invocation. CPU time of a handler is not modelled: it takes the
 latency of an invocation and that of its AWS calls.
+
+What `create` deploys is $LATEST. A published version stays as it was published, and an
+alias names one of them (configuration-versions.html, configuration-aliases.html).
 """
 
 import asyncio
@@ -18,8 +21,8 @@ import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cache
@@ -33,10 +36,14 @@ from localcloud.api import REGION, NotModelled
 from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.identity import arn
+from localcloud.layers import Layer, layer_of
 from localcloud.powertools import Telemetry
 
 INVOCATION_SECONDS = 0.05
 """Modelled time to reach a warm function and get its answer."""
+
+LATEST = "$LATEST"
+"""The version that `create` deploys."""
 
 _FOREIGN_KEYS = frozenset({"timestamp", "taskName"})
 
@@ -76,7 +83,7 @@ class _RuntimeFailure(Exception):
 
 
 class UnknownFunction(Exception):
-    """No function has this name."""
+    """No function has this name, or it has no such version or alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,9 @@ class Function:
     allowed_actions: tuple[str, ...] | None
     """Patterns of IAM actions; None allows everything."""
     memory_mb: int
+    layers: tuple[Path, ...] = ()
+    """Folders with the packages of its layers."""
+    version: str = LATEST
 
     @property
     def arn(self) -> str:
@@ -104,6 +114,22 @@ class Function:
             return True
         wanted = action.lower()
         return any(fnmatchcase(wanted, p.lower()) for p in self.allowed_actions)
+
+
+@dataclass(slots=True)
+class _Versions:
+    """What one function's name stands for."""
+
+    latest: Function
+    published: dict[str, Function] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Names to versions."""
+
+    def named(self, qualifier: str) -> Function | None:
+        """Return what a qualifier stands for: none, a version or an alias."""
+        if qualifier in {"", LATEST}:
+            return self.latest
+        return self.published.get(self.aliases.get(qualifier, qualifier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +153,7 @@ class LambdaContext:
     aws_request_id: str
     deadline: datetime
     clock: Clock = field(repr=False)
-    function_version: str = "$LATEST"
+    function_version: str = LATEST
     log_group_name: str = ""
     log_stream_name: str = "local"
 
@@ -204,7 +230,7 @@ class Functions:
         self.invocations: Counter[str] = Counter()
         self._background = background
         self._random = random
-        self._functions: dict[str, Function] = {}
+        self._functions: dict[str, _Versions] = {}
         self._listeners: list[Callable[[dict[str, Any]], object]] = []
 
     def create(
@@ -217,8 +243,12 @@ class Functions:
         timeout_seconds: float = 3,
         allowed_actions: tuple[str, ...] | None = None,
         memory_mb: int = 128,
+        layers: tuple[Path, ...] = (),
     ) -> Function:
-        """Add a function; the defaults are Lambda's own, but for the role."""
+        """Add a function, or replace its $LATEST; the defaults are Lambda's own.
+
+        But for the role, which allows everything unless it is given.
+        """
         function = Function(
             name,
             code_dir,
@@ -227,13 +257,45 @@ class Functions:
             timeout_seconds,
             allowed_actions,
             memory_mb,
+            layers,
         )
-        self._functions[name] = function
+        known = self._functions.get(name)
+        if known is None:
+            self._functions[name] = _Versions(function)
+        else:
+            known.latest = function
         return function
 
+    def publish(self, name: str) -> Function:
+        """Publish $LATEST as the next version, which stays as it is now."""
+        versions = self._versions(name)
+        version = str(len(versions.published) + 1)
+        published = replace(versions.latest, version=version)
+        versions.published[version] = published
+        return published
+
+    def point(self, name: str, alias: str, version: str) -> None:
+        """Let an alias name a published version from now on."""
+        versions = self._versions(name)
+        if version not in versions.published:
+            raise UnknownFunction(f"function {name} has no version {version}")
+        versions.aliases[alias] = version
+
     def find(self, name: str) -> Function:
-        """Return a function by its name or ARN, with or without version."""
-        plain = name.rpartition(":function:")[2].partition(":")[0]
+        """Return a function by its name or ARN, with or without version or alias."""
+        plain, qualifier = _split(name)
+        found = self._versions(plain).named(qualifier)
+        if found is None:
+            raise UnknownFunction(f"function {plain} has no version {qualifier}")
+        return found
+
+    def arn(self, name: str) -> str:
+        """Return the ARN of a function that is named by name or ARN, as qualified."""
+        _, qualifier = _split(name)
+        plain = self.find(name).arn
+        return f"{plain}:{qualifier}" if qualifier else plain
+
+    def _versions(self, plain: str) -> _Versions:
         try:
             return self._functions[plain]
         except KeyError:
@@ -250,14 +312,15 @@ class Functions:
         """
         function = self.find(name)
         running = self._background.begin(
-            self._outcome(function, payload), f"function {function.name}"
+            self._outcome(function, self.arn(name), payload),
+            f"function {function.name}",
         )
         outcome = await asyncio.shield(running)
         if isinstance(outcome, FunctionError):
             raise outcome
         return outcome
 
-    async def _outcome(self, function: Function, payload: Any) -> Any:
+    async def _outcome(self, function: Function, invoked: str, payload: Any) -> Any:
         """Run a function; its failure is a value here, and no failure of ours."""
         self.invocations[function.name] += 1
         await self.clock.sleep(self.latency_seconds)
@@ -266,10 +329,11 @@ class Functions:
         context = LambdaContext(
             function.name,
             function.memory_mb,
-            function.arn,
+            invoked,
             request_id,
             deadline,
             self.clock,
+            function_version=function.version,
             log_group_name=f"/aws/lambda/{function.name}",
         )
         invocation = _Invocation(function, payload, self._write_line)
@@ -314,7 +378,7 @@ class Functions:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             **function.environment,
         }
         before = {key: os.environ.get(key) for key in wanted}
@@ -323,7 +387,11 @@ class Functions:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("ignore")
                 warnings.simplefilter("always", UserWarning)
-                with redirect_stdout(_output), invocation.telemetry.current(_output):
+                with ExitStack() as own:
+                    own.enter_context(redirect_stdout(_output))
+                    own.enter_context(invocation.telemetry.current(_output))
+                    for layer in _foreign(function):
+                        own.enter_context(layer.current(self.clock.now))
                     yield
         finally:
             for key, value in before.items():
@@ -374,7 +442,8 @@ def _call(function: Function, event: str, context: LambdaContext) -> Any:
     """Call the handler, in its greenlet."""
     module_name, _, attribute = function.handler.rpartition(".")
     try:
-        module = _module(function.code_dir / f"{module_name.replace('.', '/')}.py")
+        path = function.code_dir / f"{module_name.replace('.', '/')}.py"
+        module = _module(path, function.layers)
     except ImportError as error:
         raise _RuntimeFailure("ImportModuleError", str(error)) from error
     handler = getattr(module, attribute, None)
@@ -387,9 +456,25 @@ def _call(function: Function, event: str, context: LambdaContext) -> Any:
         raise _RuntimeFailure("MarshalError", str(error)) from error
 
 
+def _split(name: str) -> tuple[str, str]:
+    """Return a function's plain name and its qualifier, which may be missing."""
+    plain, _, qualifier = name.rpartition(":function:")[2].partition(":")
+    return plain, qualifier
+
+
+def _foreign(function: Function) -> Iterator[Layer]:
+    """Give the function's layers whose packages are not those of this process."""
+    for folder in function.layers:
+        layer = layer_of(folder)
+        if layer is not None:
+            yield layer
+
+
 @cache
-def _module(path: Path) -> ModuleType:
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
+def _module(path: Path, layers: tuple[Path, ...]) -> ModuleType:
+    """Import a handler's module; once for each set of layers."""
+    key = "|".join(map(str, (path, *layers)))
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     name = f"localcloud_function_{path.parent.name}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

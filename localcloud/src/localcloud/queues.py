@@ -156,9 +156,21 @@ class Mappings:
         self._clock = clock
         self._background = background
         self._functions = functions
+        self._known: dict[str, Mapping] = {}
 
     def create(self, mapping: Mapping) -> None:
-        """Feed the function from the queue from now on."""
+        """Feed the function from the queue from now on.
+
+        A mapping of a queue that has one already changes that.
+        """
+        known = self._known.setdefault(mapping.queue.arn, mapping)
+        if known is not mapping:
+            known.function = mapping.function
+            known.batch_size = mapping.batch_size
+            known.window_seconds = mapping.window_seconds
+            known.max_concurrency = mapping.max_concurrency
+            known.partial_failures = mapping.partial_failures
+            return
         wake = asyncio.Event()
         mapping.queue.notify(wake)
         wake.set()

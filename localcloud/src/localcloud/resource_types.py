@@ -84,13 +84,14 @@ TYPES: Mapping[str, ResourceType] = {
     "AWS::Serverless::Function": _type(
         "FunctionName Description CodeUri Handler Runtime Architectures MemorySize "
         "Timeout Environment Policies Role RolePath Layers Events Tracing "
-        "LoggingConfig Tags AutoPublishAlias PropagateTags",
+        "LoggingConfig Tags AutoPublishAlias AutoPublishAliasAllProperties "
+        "PropagateTags",
         "FunctionName",
         function_arn,
     ),
     "AWS::Serverless::LayerVersion": _type(
         "LayerName Description ContentUri CompatibleRuntimes CompatibleArchitectures "
-        "RetentionPolicy LicenseInfo",
+        "RetentionPolicy LicenseInfo PublishLambdaVersion",
         "LayerName",
         _layer_arn,
         _layer_arn,

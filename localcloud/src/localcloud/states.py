@@ -111,7 +111,10 @@ class States:
         self._callbacks: dict[str, Callback] = {}
 
     def create(self, name: str, definition: Definition) -> StateMachine:
-        """Add a state machine."""
+        """Add a state machine, or give a known one a new definition.
+
+        Executions under way keep the one they began with (API_UpdateStateMachine).
+        """
         machine = StateMachine(name, definition)
         self.machines[machine.arn] = machine
         return machine
@@ -354,12 +357,13 @@ class _Integrations:
     async def invoke(self, function: str, payload: Any) -> Mapping[str, Any]:
         """Run a function (connect-lambda.html)."""
         try:
+            version = self.functions.find(function).version
             result = await self.functions.invoke(function, payload)
         except FunctionError as error:
             raise StatesError(error.error_type, json.dumps(error.payload)) from error
         except UnknownFunction as error:
             raise StatesError("Lambda.ResourceNotFoundException", str(error)) from error
-        return {"ExecutedVersion": "$LATEST", "Payload": result, "StatusCode": 200}
+        return {"ExecutedVersion": version, "Payload": result, "StatusCode": 200}
 
     async def execute(
         self, machine: str, name: str | None, payload: Any

@@ -74,9 +74,11 @@ def test_a_function_is_found_by_name_and_by_arn(play: Play) -> None:
         arn = world.functions.find("f").arn
         assert arn == "arn:aws:lambda:eu-west-1:111122223333:function:f"
         assert await world.functions.invoke(arn, {}) == "here"
-        assert await world.functions.invoke(f"{arn}:live", {}) == "here"
+        assert await world.functions.invoke(f"{arn}:$LATEST", {}) == "here"
         with pytest.raises(UnknownFunction, match="called g"):
             await world.functions.invoke("g", {})
+        with pytest.raises(UnknownFunction, match="no version live"):
+            await world.functions.invoke(f"{arn}:live", {})
 
     play(test)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipway.stage import PAYLOAD_VERSION
+from slipway.domain.payload_history import PAYLOADS
 from slipway.telemetry import logger
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def recover(known: Open, why: str, outcome: Outcome, app: App) -> bool:
     app.restores.start(
         _name(rollout_id, attempt + 1),
         {
-            "payload_version": PAYLOAD_VERSION,
+            "payload_version": PAYLOADS.newest,
             "service": known.service,
             "rollout_id": rollout_id,
             "reason": why,

@@ -10,18 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
 from slipway import clock
+from slipway.domain.payload_history import PAYLOADS
 from slipway.domain.release import Cause
 from slipway.domain.rollout import Mark, Outcome, Rollout
-from slipway.errors import InvalidRecord, UnsupportedPayload
+from slipway.errors import InvalidRecord
 from slipway.telemetry import logger
 from slipway.wiring import App, app
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-PAYLOAD_VERSION = 1
-READABLE_PAYLOADS = frozenset({1})
-"""Versions of payloads that this version of Slipway can carry on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +63,17 @@ type Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 _REQUEST = TypeAdapter(StageRequest)
 
 
-def stage(run: Run[Any]) -> Handler:
-    """Make a Lambda handler of a stage's `run`."""
+def stage(run: Run[Any], *, closes: bool = False) -> Handler:
+    """Make a Lambda handler of a stage's `run`.
+
+    A stage that `closes` rollouts takes payloads of any version: it restores or records
+    what the others cannot carry on.
+    """
+    adapt = PAYLOADS.close if closes else PAYLOADS.carry_on
 
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        request = _read(event)
+        request = _read(adapt(event))
         logger.append_keys(
             rollout_id=request.rollout_id,
             service_name=request.service,
@@ -125,15 +127,9 @@ def note(
     return app.journal.mark(rollout, mark, again=again)
 
 
-def _read(event: dict[str, Any]) -> StageRequest:
-    version = event.get("payload_version")
-    if version not in READABLE_PAYLOADS:
-        raise UnsupportedPayload(
-            f"payload version {version} cannot be carried on by this version of "
-            f"Slipway, which reads {sorted(READABLE_PAYLOADS)}; start a new rollout"
-        )
+def _read(payload: dict[str, Any]) -> StageRequest:
     try:
-        request = _REQUEST.validate_python(event)
+        request = _REQUEST.validate_python(payload)
     except ValidationError as error:
         raise InvalidRecord(f"not a stage's request: {error}") from error
     return replace(request, reason=plain(request.reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slipway.stage import PAYLOAD_VERSION
+from slipway.domain.payload_history import PAYLOADS
 from slipway.telemetry import logger
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def start(service: str, cause: Cause, app: App) -> str:
     started = app.rollouts.start(
         rollout_id,
         {
-            "payload_version": PAYLOAD_VERSION,
+            "payload_version": PAYLOADS.newest,
             "service": service,
             "rollout_id": rollout_id,
             "cause": cause.as_json(),

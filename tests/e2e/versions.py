@@ -1,0 +1,104 @@
+"""Later versions of Slipway, to be deployed over this one.
+
+A later version is a copy of all that ships, with its own payloads: version 2 renames
+the task token, version 3 adds a field that a stage relies on, version 4 renames what a
+look had heard. Its definitions, functions and history of payloads are all changed, so
+that a rollout goes wrong where an upgrade of its payload is missing.
+"""
+
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from slipway.domain.payload_history import PAYLOADS
+
+from tests.e2e.road import TEMPLATE
+
+THIS = PAYLOADS.newest
+"""The payloads' version of the code under test."""
+
+SHIPPED = ("functions", "layers/core/src", "statemachines")
+
+type Change = tuple[str, str, str]
+"""A file, what stands in it, and what a later version has instead."""
+
+STAGE = "layers/core/src/slipway/stage.py"
+AWAIT_WORD = "functions/await_word/app.py"
+CHANGES: tuple[tuple[str, tuple[Change, ...]], ...] = (
+    (
+        'Upgrade(renamed={"token": "task_token"})',
+        (
+            (STAGE, '    token: str = ""', '    task_token: str = ""'),
+            (AWAIT_WORD, "request.token", "request.task_token"),
+            ("statemachines/admit.asl.yaml", '"token":', '"task_token":'),
+            ("statemachines/step.asl.yaml", '"token":', '"task_token":'),
+        ),
+    ),
+    (
+        'Upgrade(added={"pace": "usual"})',
+        (
+            (STAGE, "    step: int = 0", '    step: int = 0\n    pace: str = ""'),
+            (
+                "layers/core/src/slipway/starting.py",
+                '"service": service,',
+                '"service": service, "pace": "usual",',
+            ),
+            (
+                "functions/set_capacity/app.py",
+                "    service, sides =",
+                '    assert request.pace == "usual", request\n    service, sides =',
+            ),
+        ),
+    ),
+    (
+        'Upgrade(renamed={"heard": "word"})',
+        (
+            (STAGE, '    heard: str = ""', '    word: str = ""'),
+            (AWAIT_WORD, "request.heard", "request.word"),
+            ("statemachines/admit.asl.yaml", '{"heard":', '{"word":'),
+            ("statemachines/step.asl.yaml", '{"heard":', '{"word":'),
+        ),
+    ),
+)
+"""What each version after this one changes."""
+
+_FOLDERS: list[TemporaryDirectory[str]] = []
+"""They go away with the process."""
+
+
+@cache
+def ahead(count: int) -> Path:
+    """Return the template of the version so many after this one; 0 is this one."""
+    if count == 0:
+        return TEMPLATE
+    kept = TemporaryDirectory(prefix=f"slipway-{count}-ahead-")
+    _FOLDERS.append(kept)
+    folder = Path(kept.name)
+    _copy(folder)
+    for _, changes in CHANGES[:count]:
+        for path, old, new in changes:
+            _replace(folder / path, old, new)
+    history = folder / "layers/core/src/slipway/domain/payload_history.py"
+    upgrades = ", ".join(upgrade for upgrade, _ in CHANGES[:count])
+    _replace(history, "import Payloads", "import Payloads, Upgrade")
+    _replace(
+        history,
+        "PAYLOADS = Payloads(upgrades=(",
+        f"PAYLOADS = Payloads(upgrades=({upgrades}, ",
+    )
+    return folder / TEMPLATE.name
+
+
+def _copy(folder: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for shipped in SHIPPED:
+        source = TEMPLATE.parent / shipped
+        shutil.copytree(source, folder / shipped, ignore=ignored)
+    shutil.copy(TEMPLATE, folder)
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{path.name} has no {old!r}: change tests/e2e/versions.py"
+    path.write_text(text.replace(old, new))
