@@ -48,6 +48,10 @@ test: .venv/synced ## Run the tests, all but those that need `make build`
 simulate: .venv/synced ## Play EXAMPLES=1000 random examples of the models, from SEED=1
 	@$(RUN) python -m tests.simulation --examples $(EXAMPLES) --seed $(SEED)
 
+.PHONY: faults
+faults: .venv/synced ## Let every AWS call of a rollout meet every fault (half an hour)
+	@$(RUN) python -m tests.simulation.faults
+
 .PHONY: check
 check: lint build ## Everything that must hold before a change is merged
 	AWS_DEFAULT_REGION=$(CHECK_REGION) $(SAM) validate --lint

@@ -96,7 +96,7 @@ class Stage:
         for faulty in self.faulty:
             fault = faulty(call)
             if fault is not None:
-                self.say(_short(call.caller), f"{call}: {_told(fault)}")
+                self.say(short(call.caller), f"{call}: {_told(fault)}")
                 return fault
         return None
 
@@ -109,7 +109,7 @@ class Stage:
     async def _mishandle(self, name: str, payload: Any) -> Any:
         fate = next((f for m in self.mishandling if (f := m(name, payload))), None)
         if fate is not None:
-            self.say(_short(name), f"invoked, {fate}")
+            self.say(short(name), f"invoked, {fate}")
         if fate == "and never run":
             raise FunctionError("Lambda.ServiceException", "no answer", [])
         if fate == "twice":
@@ -415,7 +415,8 @@ BY_KIND: dict[str, Struck] = {
 }
 
 
-def _short(name: str | None) -> str:
+def short(name: str | None) -> str:
+    """Return a function's name without stack, alias and what all names share."""
     plain = (name or "").rpartition("slipway-")[2]
     return plain.partition(":")[0].removesuffix("Function")
 

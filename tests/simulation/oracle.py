@@ -14,6 +14,7 @@ from slipway.gateways.ecs import RELEASE_TAG
 from slipway.gateways.journal import Entry
 
 from tests.e2e.road import WRITES, Road
+from tests.simulation.misfortunes import short
 from tests.simulation.plans import BAD, FLAWS, Plan
 from tests.simulation.trace import Trace
 
@@ -62,7 +63,7 @@ class Oracle:
             return
         self.invoked.setdefault(id(call.request), (call.request, call.at))
         if (call.service, call.operation) in WRITES:
-            self._say(_short(call.caller), f"{call.operation} {self._told(call)}")
+            self._say(short(call.caller), f"{call.operation} {self._told(call)}")
             self._hold_fence(call)
         if "LaunchCandidate" in call.caller and call.operation == "UpdateService":
             self._hold_order(call)
@@ -156,6 +157,7 @@ class Oracle:
         for entry in entries:
             self._say(entry.rollout.id, f"{entry.outcome}: {entry.reason}")
             self.trace.seen.add(str(entry.outcome))
+            self.trace.ends.append((str(entry.outcome), entry.reason or ""))
             if "payload version" in (entry.reason or ""):
                 self._breaks(14, f"{entry.rollout.id} could not go on: {entry.reason}")
         for text in self._unfinished(entries):
@@ -234,7 +236,7 @@ class Oracle:
     def _note_mark(self, call: Call) -> None:
         kind, *names = call.params["Item"]["sk"]["S"].split("#")
         if kind == "MARK":
-            self._say(_short(call.caller), f"{' '.join(names)}")
+            self._say(short(call.caller), f"{' '.join(names)}")
 
     def _note_execution(self, execution: Execution, status: str) -> None:
         self._say(execution.name, status)
@@ -249,7 +251,3 @@ class Oracle:
             return str({slots[g["TargetGroupArn"]]: g["Weight"] for g in groups})
         known = ("service", "desiredCount", "taskDefinition", "family")
         return " ".join(str(params[name]) for name in known if name in params)
-
-
-def _short(name: str | None) -> str:
-    return (name or "").rpartition("slipway-")[2].removesuffix("Function")

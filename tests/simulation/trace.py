@@ -25,6 +25,8 @@ class Trace:
 
     lines: list[str] = field(default_factory=list)
     broken: list[Broken] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    """Of the rollouts in a world, oldest first: outcome and reason."""
     seen: set[str] = field(default_factory=set)
     """What came about, such as mishaps that did strike and outcomes."""
 

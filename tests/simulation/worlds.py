@@ -13,7 +13,7 @@ from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
 from slipway.sweeping import ROUND_MINUTES
 
 from tests.e2e.road import Road, spec, world
-from tests.simulation.misfortunes import Stage, strike
+from tests.simulation.misfortunes import Faulty, Stage, strike
 from tests.simulation.oracle import Oracle
 from tests.simulation.plans import Plan, draw
 from tests.simulation.trace import Trace
@@ -32,14 +32,20 @@ PATIENCE_MINUTES = 240
 """How long a world may take to come to rest."""
 
 
-def play(plan: Plan) -> Trace:
-    """Play a plan to its end."""
+def play(
+    plan: Plan, *, disturb: Faulty | None = None, rounds: int = ROUND_MINUTES
+) -> Trace:
+    """Play a plan to its end.
+
+    `disturb` says what befalls single calls beside it; `rounds` is how often the sweep
+    runs at the end, at least.
+    """
     trace = Trace()
     trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.min_tasks} tasks")
     for number, act in enumerate(plan.acts):
         trace.add(SIMULATION_EPOCH, f"act {number}", f"at {act.at} s: {act}")
     try:
-        run_virtual(_play(plan, trace))
+        run_virtual(_play(plan, trace, disturb, rounds))
     except Exception as error:  # noqa: BLE001  a world that breaks is a finding
         text = "".join(traceback.format_exception(error)[-3:])
         trace.breaks(SIMULATION_EPOCH, 0, f"the world broke: {text}")
@@ -67,21 +73,23 @@ def _broken(plan: Plan) -> set[int]:
     return {found.invariant for found in play(plan).broken}
 
 
-async def _play(plan: Plan, trace: Trace) -> None:
+async def _play(plan: Plan, trace: Trace, disturb: Faulty | None, rounds: int) -> None:
     orders = spec("orders", POLICY, min_tasks=plan.min_tasks)
     async with world(orders, seed=plan.seed) as made:
         made.send(REQUESTS_PER_SECOND)
         oracle, stage = Oracle(made, trace, plan), Stage(made, trace)
+        if disturb is not None:
+            stage.faulty.append(disturb)
         for act in plan.acts:
             await made.pause(max(0.0, act.at - made.cloud.clock.time()))
             strike(stage, act)
         over = max((act.at + act.seconds for act in plan.acts), default=0)
         await made.pause(max(0.0, over - made.cloud.clock.time()) + 1)
-        await _come_to_rest(made, stage)
+        await _come_to_rest(made, stage, rounds)
         oracle.hold_rest(stage.pushed)
 
 
-async def _come_to_rest(made: Road, stage: Stage) -> None:
+async def _come_to_rest(made: Road, stage: Stage, rounds: int) -> None:
     """Let people let go, and the sweep do what is left; wait for the end of it all."""
     stage.say("***", "nothing befalls any more")
     began = made.cloud.clock.time()
@@ -90,7 +98,7 @@ async def _come_to_rest(made: Road, stage: Stage) -> None:
             _let_go(made, minute)
         made.sweep()
         await made.pause(60)
-        if minute > ROUND_MINUTES and _rests(made):
+        if minute > rounds and _rests(made):
             break
     stage.say("***", f"at rest after {made.cloud.clock.time() - began:.0f} s")
 
