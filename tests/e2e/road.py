@@ -26,6 +26,7 @@ from localcloud.fixture import ServiceSpec, System, SystemSettings, create_syste
 from localcloud.simulated import Flow, SimulatedRuntime, SimulatedTraffic
 from localcloud.states import Execution
 from slipway.domain.control import Answer, Command, Verb
+from slipway.domain.lease import Lease
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import (
     Binding,
@@ -37,6 +38,7 @@ from slipway.domain.service import (
 )
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Entry, Journal
+from slipway.gateways.table import time_of
 
 from tests.fake_table import FakeClient, FakeTable
 
@@ -82,6 +84,8 @@ class Road:
     system: System
     journal: Journal
     """Read aside: it makes no AWS calls."""
+    table: FakeTable
+    """The journal's items."""
     highest: dict[Slot, int] = field(default_factory=lambda: dict.fromkeys(Slot, 0))
     """The most weight each slot of orders ever had, in percent."""
     marked: dict[str, list[str]] = field(default_factory=dict)
@@ -224,6 +228,17 @@ class Road:
         )
 
     # ----------------------------------------------------------------- what one sees
+
+    @property
+    def lease(self) -> Lease:
+        """The lease of orders as it is stored, also where nobody has it now."""
+        item = self.table.items["SERVICE#orders", "LEASE"]
+        return Lease(
+            "orders",
+            item["rollout_id"]["S"],
+            int(item["fence"]["N"]),
+            time_of(item["write_until"]["N"]),
+        )
 
     def entries(self, digest: str, service: str = "orders") -> list[Entry]:
         """Return all rollouts of an image that the journal knows."""
@@ -429,7 +444,7 @@ async def world(
         for service in system.services:
             journal.put_service(service)
         traffic = cast("SimulatedTraffic", cloud.data_plane)
-        made = Road(cloud, runtime, traffic, system, journal)
+        made = Road(cloud, runtime, traffic, system, journal, table)
         cloud.router.after("elbv2", "ModifyRule", made.note_weights)
         cloud.router.after("dynamodb", "PutItem", made.note_mark)
         yield made

@@ -155,29 +155,55 @@ KINDS = {
 HEAD = """\
 # Faults
 
-Every AWS call of a rollout, by the function that makes it, with every fault at its first
-occurrence: how the rollout ended. `make faults` plays each in a world of its own, through
-boto3 and the real state machines, and writes this page. The invariants of
+Every AWS call of a rollout, by the function that makes it, with every fault at its
+first occurrence: how the rollout ended. `make faults` plays each in a world of its own,
+through boto3 and the real state machines, and writes this page. The invariants of
 [architecture.md](architecture.md) are checked in each at every write and at rest.
 
 | fault | the call is |
 |---|---|"""
 LEGEND = """\
 In the tables: **p** promoted, **r** rolled back, **f** failed with a person called,
-**!** wrong. The second one has the calls that only a restore makes."""
+**!** wrong, **–** the same as the fault to its left, for a call that only reads. The
+second one has the calls that only a restore makes."""
 ROADS = {"promoted": "good", "rolled-back": "fails every fifth"}
 """By how it ends undisturbed, how the release behaves."""
+
+
+PATIENT = frozenset(
+    {
+        "AcquireLease",
+        "OnImagePushed",
+        "RecordRollout",
+        "ResolveRelease",
+        "Restore",
+        "RetireSlot",
+    }
+)
+"""Functions that are tried again for hours: nothing is better than to wait."""
+OF_WRITES = frozenset({"lost after", "late", "killed after"})
+"""Faults that say nothing new about a call that only reads."""
+READING = ("Get", "Describe", "Query")
 
 
 def allowed(cell: Cell) -> frozenset[str]:
     """Return the outcomes that are right for a cell.
 
     A denied call is final, so the rollout goes back; where that is too late because it
-    was promoted, or where restoring itself is denied, a person is called.
+    was promoted, or where restoring itself is denied, a person is called. Minutes
+    without an answer between launch and promotion may lead back, too.
     """
     if cell.fault == "denied":
         return frozenset({cell.road, "rolled-back", "failed"})
+    if cell.fault.endswith("long") and cell.function not in PATIENT:
+        return frozenset({cell.road, "rolled-back"})
     return frozenset({cell.road})
+
+
+def applies(call: str, kind: str) -> bool:
+    """Whether a fault says something new about a call, such as ecs:UpdateService."""
+    reads = call.partition(":")[2].startswith(READING)
+    return not (reads and kind in OF_WRITES)
 
 
 def plan(road: str) -> Plan:
@@ -193,7 +219,12 @@ def cells() -> list[Cell]:
     for road in ROADS:
         new = [made for made in calls(road) if made not in known]
         known.update(new)
-        found += [Cell(road, *made, kind) for made in new for kind in KINDS]
+        found += [
+            Cell(road, function, call, kind)
+            for function, call in new
+            for kind in KINDS
+            if applies(call, kind)
+        ]
     return found
 
 
@@ -294,14 +325,16 @@ def page(ends: Sequence[End]) -> str:
         by_cell = {end.cell: end for end in of_road}
         for function, call in rows:
             letters = [
-                _letter(by_cell[Cell(road, function, call, kind)]) for kind in KINDS
+                _letter(by_cell.get(Cell(road, function, call, kind))) for kind in KINDS
             ]
             lines.append(f"| {function} | {call} | {' | '.join(letters)} |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _letter(end: End) -> str:
+def _letter(end: End | None) -> str:
+    if end is None:
+        return "–"
     return end.outcome[0] if end.is_right else "!"
 
 

@@ -11,7 +11,7 @@ from slipway.domain.control import Control, Verb
 from slipway.domain.rollout import Outcome, Rollout
 from slipway.domain.service import Slot
 from slipway.gateways.ecs import RELEASE_TAG
-from slipway.gateways.journal import Entry
+from slipway.gateways.journal import NOBODY, Entry
 
 from tests.e2e.road import WRITES, Road
 from tests.simulation.misfortunes import short
@@ -82,12 +82,11 @@ class Oracle:
         self.world.cloud.monitor.violations.clear()
 
     def _hold_fence(self, call: Call) -> None:
-        """Invariant 3: who writes has the lease, and its time is not over."""
-        lease = self.world.journal.lease("orders")
+        """Invariant 3: nobody else has or gets the lease while a write may land."""
+        lease = self.world.lease
         rollout_id = call.request["rollout_id"]
-        if lease is None or lease.rollout_id != rollout_id:
-            holder = lease.rollout_id if lease else "nobody"
-            self._breaks(3, f"{rollout_id} writes, and {holder} has the lease")
+        if lease.rollout_id not in (rollout_id, NOBODY):
+            self._breaks(3, f"{rollout_id} writes, {lease.rollout_id} has the lease")
         elif lease.write_until < self.world.cloud.clock.now():
             self._breaks(3, f"{rollout_id} writes after its time to write")
 

@@ -6,6 +6,7 @@ to a good end.
 """
 
 import traceback
+from collections.abc import Sequence
 
 from localcloud.clock import SIMULATION_EPOCH, run_virtual
 from slipway.domain.control import Verb
@@ -98,7 +99,7 @@ async def _come_to_rest(made: Road, stage: Stage, rounds: int) -> None:
             _let_go(made, minute)
         made.sweep()
         await made.pause(60)
-        if minute > rounds and _rests(made):
+        if minute > rounds and _rests(made, stage.pushed):
             break
     stage.say("***", f"at rest after {made.cloud.clock.time() - began:.0f} s")
 
@@ -112,7 +113,9 @@ def _let_go(made: Road, minute: int) -> None:
             made.say(Verb.RESUME, id=name, rollout_id=entry.rollout.id)
 
 
-def _rests(made: Road) -> bool:
+def _rests(made: Road, pushed: Sequence[str]) -> bool:
+    if pushed and not made.entries(pushed[-1]):
+        return False
     executions = made.cloud.states.executions.values()
     if any(execution.status == "RUNNING" for execution in executions):
         return False
