@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from slipway.gateways.ecs import Ecs
 from slipway.gateways.journal import Journal
 from slipway.restoring import situation
 
+from tests.e2e.versions import ahead
 from tests.simulation import worlds
 from tests.simulation.plans import Act, Plan, draw
 
@@ -56,6 +59,20 @@ def _ask_the_registry_first(service: Any, app: Any) -> Any:
     return situation(service, app)
 
 
+def _forgetful(count: int) -> Path:
+    """Return a version ahead that finishes no rollouts but its own version's."""
+    kept = TemporaryDirectory(prefix="slipway-forgetful-")
+    FOLDERS.append(kept)
+    folder = Path(kept.name) / "tree"
+    copytree(ahead(count).parent, folder)
+    payloads = folder / "layers/core/src/slipway/domain/payloads.py"
+    text = payloads.read_text()
+    assert "FINISHED_BACK = 2" in text
+    payloads.write_text(text.replace("FINISHED_BACK = 2", "FINISHED_BACK = 0"))
+    return folder / "template.yaml"
+
+
+FOLDERS: list[TemporaryDirectory[str]] = []
 BROKEN: dict[str, tuple[int, int, list[tuple[Any, str, Any]]]] = {
     "2: nobody takes care of the dead": (
         2,
@@ -76,6 +93,11 @@ BROKEN: dict[str, tuple[int, int, list[tuple[Any, str, Any]]]] = {
         8,
         1,
         [("slipway.restoring.situation", "", _ask_the_registry_first)],
+    ),
+    "14: a new version finishes only its own rollouts": (
+        14,
+        1,
+        [("tests.simulation.misfortunes.ahead", "", _forgetful)],
     ),
     "10: a second run does not look for the first one's revision": (
         10,
