@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import Pool
 from pathlib import Path
 
 from tests.simulation import models, worlds
@@ -79,8 +80,9 @@ def _play_all(first: int, count: int) -> int:
     with ProcessPoolExecutor() as processes:
         seeds = range(first, first + count - of_worlds)
         outlines = list(processes.map(_of_model, seeds, chunksize=CHUNK))
-    with ProcessPoolExecutor(max_tasks_per_child=WORLDS_PER_PROCESS) as processes:
-        outlines += processes.map(_of_world, range(first, first + of_worlds))
+    with Pool(maxtasksperchild=WORLDS_PER_PROCESS) as processes:
+        seeds = range(first, first + of_worlds)
+        outlines += processes.map(_of_world, seeds, chunksize=1)
     report = {
         "examples": count,
         "models": _counted(outline.model for outline in outlines),

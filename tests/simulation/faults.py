@@ -11,8 +11,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import Pool
 from pathlib import Path
 from random import Random
 
@@ -164,7 +164,7 @@ through boto3 and the real state machines, and writes this page. The invariants 
 |---|---|"""
 LEGEND = """\
 In the tables: **p** promoted, **r** rolled back, **f** failed with a person called,
-**!** wrong, **–** the same as the fault to its left, for a call that only reads. The
+**!** wrong, **=** no other than the fault before it, for a call that only reads. The
 second one has the calls that only a restore makes."""
 ROADS = {"promoted": "good", "rolled-back": "fails every fifth"}
 """By how it ends undisturbed, how the release behaves."""
@@ -283,8 +283,8 @@ def main() -> int:
     began, chosen = time.monotonic(), cells()
     if asked.sample is not None:
         chosen = Random(asked.seed).sample(chosen, asked.sample)  # noqa: S311
-    with ProcessPoolExecutor(max_tasks_per_child=WORLDS_PER_PROCESS) as processes:
-        ends = list(processes.map(run, chosen))
+    with Pool(maxtasksperchild=WORLDS_PER_PROCESS) as processes:
+        ends = processes.map(run, chosen, chunksize=1)
     wrong = [end for end in ends if not end.is_right]
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(
@@ -334,7 +334,7 @@ def page(ends: Sequence[End]) -> str:
 
 def _letter(end: End | None) -> str:
     if end is None:
-        return "–"
+        return "="
     return end.outcome[0] if end.is_right else "!"
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +16,12 @@ from slipway.gateways.journal import Journal
 from slipway.restoring import situation
 
 from tests.e2e.versions import ahead
-from tests.simulation import worlds
+from tests.simulation import faults, worlds
 from tests.simulation.plans import Act, Plan, draw
 
 ROOT = Path(__file__).parents[2]
 WORLDS = 50
+SAMPLE, SAMPLE_SEED = 8, 1
 EACH = 5
 """Worlds a test plays, so that two workers share them evenly."""
 
@@ -135,6 +137,21 @@ def test_a_broken_plan_is_made_as_small_as_what_breaks_it(
     )
     smaller = worlds.smallest(Plan(1, 1, acts))
     assert [act.kind for act in smaller.acts] == ["push", "stop"]
+
+
+def test_a_sample_of_faults_ends_right() -> None:
+    """All of them are played by `make faults`, which takes half an hour."""
+    for cell in Random(SAMPLE_SEED).sample(faults.cells(), SAMPLE):  # noqa: S311
+        end = faults.run(cell)
+        assert end.is_right, end
+
+
+@pytest.mark.parametrize("road", faults.ROADS)
+def test_the_page_of_faults_has_every_call_that_is_made_today(road: str) -> None:
+    page = faults.PAGE.read_text()
+    for function, call in faults.calls(road):
+        assert f"| {function} | {call} |" in page, f"{function} {call}: make faults"
+    assert " ! " not in page
 
 
 def test_leaving_an_act_out_changes_no_other() -> None:
