@@ -62,6 +62,9 @@ _PROCESS = {
 }
 
 
+_IDENTIFIERS_SEED = 1
+
+
 @dataclass(slots=True)
 class _Process:
     """What a cloud changes in its process, and puts back: there is one at a time."""
@@ -75,10 +78,11 @@ class _Process:
         self.router.activate()
         self.environment = {key: os.environ.get(key) for key in _PROCESS}
         os.environ.update(_PROCESS)
-        # The SDK's jitter and moto's identifiers: one seed, one run.
+        # The SDK's jitter: one seed, one run. moto's identifiers are the same with each,
+        # so that functions find what they know of their environment.
         self.chance = chance.getstate()
         chance.seed(seed)
-        mock_random.seed(seed)
+        mock_random.seed(_IDENTIFIERS_SEED)
         BackendDict.reset()
         slipway.clock.use(clock.now)
 
