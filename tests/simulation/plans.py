@@ -11,7 +11,7 @@ from random import Random
 LEAST_SECONDS, HORIZON_SECONDS = 300, 1500
 """When releases after the first are pushed."""
 ROLLOUT_SECONDS = 700
-"""About how long a rollout takes: what befalls it begins within that."""
+"""About how long a rollout takes."""
 
 MISFORTUNES = {
     "throttles": "calls are refused, or fail with a server's error",
@@ -111,8 +111,10 @@ def draw(seed: int) -> Plan:
 
 def _misfortune(after: Act, random: Random) -> Act:
     kind = random.choice(sorted(MISFORTUNES))
+    # One in two meets how a rollout begins, which takes seconds.
+    offset = random.choice((-random.randint(0, 20), random.randint(0, ROLLOUT_SECONDS)))
     return Act(
-        after.at + random.randint(0, ROLLOUT_SECONDS),
+        max(0, after.at + offset),
         kind,
         random.getrandbits(32),
         0 if kind in MOMENTARY else random.randint(20, ROLLOUT_SECONDS),
