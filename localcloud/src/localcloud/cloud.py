@@ -32,6 +32,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
 from localcloud.api import ACCOUNT, REGION, Router
+from localcloud.autoscaling import Autoscaling
 from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.compute import Compute
@@ -201,6 +202,11 @@ class LocalCloud:
     def ecs(self) -> Ecs:
         """Clusters, services and tasks."""
         return self.compute.ecs
+
+    @property
+    def autoscaling(self) -> Autoscaling:
+        """Scalable targets and policies."""
+        return self.compute.autoscaling
 
     @property
     def monitor(self) -> Monitor:
