@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from localcloud.api import AwsError
+from localcloud.functions import FunctionError
 from slipway.domain.capacity import tasks_for
 from slipway.domain.rollout import Outcome
-from slipway.domain.scaling import IDLE, ONLY_OUT, resting
+from slipway.domain.scaling import IDLE, resting
 from slipway.domain.service import Scaling, Slot, Step
 
 from tests.e2e.road import BOUNDS, QUICK, SCALED, Road, road
@@ -140,16 +141,22 @@ async def test_capacity_neither_dips_nor_doubles_while_weights_move() -> None:
 
 
 async def test_scale_in_waits_for_the_promotion_and_comes_then() -> None:
-    """Half of the load leaves the primary with the weight, which is no reason."""
+    """A peak at half of the traffic, then little for longer than policies wait.
+
+    What scaled out in the peak stays, above all minimums, until the promotion.
+    """
     async with road(LONG, scaling=BOUNDS, min_tasks=2) as world:
         await four_tasks(world)
         with watched(world, 2):
             digest = world.push("v2")
+            await world.reached(digest, "shifted-1")
+            world.demand(10)
+            await world.until(lambda: world.desired() == {Slot.A: 5, Slot.B: 5})
+            world.demand(2)
             await world.reached(digest, "judged-1")
-            assert world.desired() == {Slot.A: 4, Slot.B: 2}
-            assert {t.suspended for t in world.targets().values()} == {ONLY_OUT}
+            assert world.desired() == {Slot.A: 5, Slot.B: 5}
             await world.reached(digest, "promoted")
-            assert world.desired() == {Slot.A: 4, Slot.B: 4}
+            assert world.desired() == {Slot.A: 5, Slot.B: 10}
             await world.ended(digest)
             await world.pause(SCALING_IN_SECONDS)
         assert world.desired() == {Slot.A: 0, Slot.B: 2}
@@ -272,3 +279,39 @@ async def test_a_restore_returns_traffic_also_while_autoscaling_does_not_answer(
         down.clear()
         assert (await world.ended(digest)).outcome is Outcome.ROLLED_BACK
         assert world.targets() == {Slot.A: resting(BOUNDS), Slot.B: IDLE}
+
+
+async def test_a_step_run_again_does_not_take_its_own_tasks_for_growth() -> None:
+    """Invariant 10: the first run scaled the candidate, the second must not do more."""
+    async with road(SCALED, scaling=BOUNDS, min_tasks=2) as world:
+        await four_tasks(world)
+        failed: list[int] = []
+
+        def fail_once(service: str, called: str, _: Any, caller: str | None) -> None:
+            ours = (
+                "SetCapacity" in (caller or "") and called == "RegisterScalableTarget"
+            )
+            if ours and world.desired()[Slot.B] == 2 and not failed:
+                failed.append(2)
+                raise AwsError("ValidationException", f"{service} fails once", 400)
+
+        world.cloud.router.before(fail_once)
+        functions = world.cloud.functions
+        invoke = functions.invoke
+
+        async def twice(name: str, payload: Any) -> Any:
+            try:
+                return await invoke(name, payload)
+            except FunctionError:
+                return await invoke(name, payload)
+
+        functions.invoke = twice  # type: ignore[method-assign]
+        entry = await world.ended(world.push("v2"))
+        assert failed == [2]
+        assert entry.outcome is Outcome.PROMOTED
+        counts = [
+            call.params["desiredCount"]
+            for call in world.writes("UpdateService")
+            if call.params["service"] == "orders-b"
+        ]
+        assert counts == [1, 2, 4]
