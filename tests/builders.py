@@ -20,6 +20,7 @@ from slipway.domain.service import (
     Binding,
     JudgePolicy,
     RolloutPolicy,
+    Scaling,
     Service,
     Slot,
     Step,
@@ -144,6 +145,7 @@ def a_service(
     max_tasks: int = 10,
     tag_pattern: str = "v*",
     rollout: RolloutPolicy | None = None,
+    scaling: Scaling | None = None,
 ) -> Service:
     """Return a service with one binding."""
     return Service(
@@ -157,6 +159,7 @@ def a_service(
         max_tasks=max_tasks,
         tag_pattern=tag_pattern,
         rollout=rollout or a_policy(),
+        scaling=scaling,
     )
 
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from slipway import clock
+from slipway.bounding import needed
 from slipway.domain.capacity import tasks_for
 from slipway.domain.health import Health, look
 from slipway.hearing import word_of
 from slipway.stage import StageRequest, marked_at, note, revision_of, stage
-from slipway.surroundings import base_now, slots_now
+from slipway.surroundings import slots_now
 from slipway.wiring import App
 
 
@@ -28,7 +29,7 @@ def run(request: StageRequest, app: App) -> Looked:
         return Looked(Health.FAILED, str(word.stop), word.heard)
     service, sides = rollout.service, rollout.known_sides
     slots = slots_now(service, app)
-    base = base_now(service, sides, slots)
+    base = needed(rollout, slots, app.journal.marks(rollout))
     answer = look(
         slots[sides.candidate],
         revision=revision_of(rollout, app),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from slipway.bounding import bound_candidate, open_candidate
 from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import LAUNCHED
 from slipway.domain.traffic import most_carried
@@ -33,7 +34,9 @@ def run(request: StageRequest, app: App) -> Launched:
     weight = rollout.steps[0].weight_percent
     tasks = tasks_for(weight, sides.base_tasks)
     with writing(rollout, request.held_fence, app):
+        open_candidate(rollout, tasks, app)
         app.ecs.launch(ecs_service, rollout.release, revision, tasks)
+        bound_candidate(rollout, 0, tasks, app)
     reason = f"{weight} % of {sides.base_tasks} tasks, rounded up: {tasks}"
     note(app, rollout, LAUNCHED, reason)
     return Launched(ecs_service, tasks, reason)

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from slipway import clock
+from slipway.bounding import rest_primary
 from slipway.domain.health import Launch
 from slipway.domain.receipt import PROMOTED
 from slipway.domain.service import ALL_TRAFFIC
 from slipway.domain.traffic import least_weights
 from slipway.errors import Refused
+from slipway.fence import writing
 from slipway.stage import StageRequest, note, stage
 from slipway.surroundings import slots_now, weights_now
 from slipway.wiring import App
@@ -37,6 +39,9 @@ def run(request: StageRequest, app: App) -> Promoted:
             f"slot {slot} carries {share} % in some rule: somebody shifted it"
         )
     app.journal.promote(rollout, request.held_fence, clock.now())
+    if service.scaling is not None:
+        with writing(rollout, request.held_fence, app):
+            rest_primary(service, slot, app)
     reason = f"release {rollout.release.id} in slot {slot} passed every step"
     note(app, rollout, PROMOTED, reason)
     return Promoted(slot, reason)

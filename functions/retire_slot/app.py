@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from slipway.bounding import idle, rest_primary
 from slipway.domain.receipt import RETIRED
 from slipway.domain.traffic import most_carried
 from slipway.errors import Refused
@@ -29,6 +30,8 @@ def run(request: StageRequest, app: App) -> Retired:
     if share > 0:
         raise Refused(f"slot {old} still carries {share} % in some rule")
     with writing(rollout, request.held_fence, app):
+        rest_primary(service, old.other, app)
+        idle(service, old, app)
         app.ecs.scale(service.slots[old], 0)
     reason = f"slot {old} carries no traffic and its delay is over"
     note(app, rollout, RETIRED, reason)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway import clock
+from slipway.bounding import needed
 from slipway.domain.traffic import least_weights, may_carry, rising, weights
 from slipway.fence import writing
 from slipway.stage import StageRequest, marked_at, note, stage
-from slipway.surroundings import base_now, healthy_now, slots_now, weights_now
+from slipway.surroundings import healthy_now, slots_now, weights_now
 from slipway.wiring import App
 
 
@@ -34,13 +35,14 @@ def run(request: StageRequest, app: App) -> Shifted:
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
     wanted = weights(sides.candidate, weight)
+    marks = app.journal.marks(rollout)
     with writing(rollout, request.held_fence, app):
         current = least_weights(weights_now(service, app))
         permission = may_carry(
             wanted,
             healthy_now(service, app, rising(wanted, current)),
             current=current,
-            base=base_now(service, sides, slots_now(service, app)),
+            base=needed(rollout, slots_now(service, app), marks),
         )
         if permission.allowed:
             for binding in service.bindings:

@@ -40,6 +40,18 @@ def silent() -> Story:
 
 
 @pytest.fixture(scope="session")
+def scaled() -> Story:
+    """Tell of a good release of a service that scales out in mid-rollout."""
+    return run_virtual(stories.scaled())
+
+
+@pytest.fixture(scope="session")
+def overloaded() -> Story:
+    """Tell of a bad release of a service that scales."""
+    return run_virtual(stories.overloaded())
+
+
+@pytest.fixture(scope="session")
 def sickly() -> Story:
     """Tell of a release whose health is lost just before it gets half of the weight."""
     return run_virtual(stories.sickly())

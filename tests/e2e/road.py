@@ -28,14 +28,17 @@ from localcloud.states import Execution
 from slipway.domain.control import Answer, Command, Verb
 from slipway.domain.lease import Lease
 from slipway.domain.rollout import Outcome
+from slipway.domain.scaling import Target
 from slipway.domain.service import (
     Binding,
     JudgePolicy,
     RolloutPolicy,
+    Scaling,
     Service,
     Slot,
     Step,
 )
+from slipway.gateways.autoscaling import Autoscaling
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Entry, Journal
 from slipway.gateways.table import time_of
@@ -44,6 +47,8 @@ from tests.fake_table import FakeClient, FakeTable
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 REQUESTS_PER_SECOND = 20.0
+CPU = 60.0
+"""What the policies of services that scale track, in percent."""
 POLL_SECONDS = 5
 MINUTE = timedelta(minutes=1)
 GOOD: dict[str, Any] = {"app": "orders", "start_seconds": 8}
@@ -61,10 +66,14 @@ SHORT = replace(QUICK, steps=(Step(10, 60), Step(100, 60)))
 """For tests that are about something else than the steps."""
 ATTENTIVE = replace(QUICK, look_seconds=30)
 """For tests of what passes quickly: ECS replaces a sick task within a minute."""
+SCALED = replace(QUICK, steps=(Step(10, 60), Step(50, 420), Step(100, 60)))
+"""For a service that scales: half of the traffic for long enough to scale out."""
+BOUNDS = Scaling(min_tasks=2, max_tasks=10)
 PUSHES, DEATHS = "aws.ecr", "aws.states"
 """The sources of events that tell of pushes, and of the ends of executions."""
 WRITES = frozenset(
     {
+        ("application-autoscaling", "RegisterScalableTarget"),
         ("ecs", "RegisterTaskDefinition"),
         ("ecs", "UpdateService"),
         ("elbv2", "ModifyListener"),
@@ -207,6 +216,28 @@ class Road:
             if rule.every_seconds is not None:
                 events.fire(rule)
 
+    def demand(self, tasks: float) -> None:
+        """Let orders need so many tasks at what its policies track, from now on."""
+
+        def cpu(ecs_service: str) -> float | None:
+            slot = self.service.slot_of(ecs_service)
+            if slot is None or not self.tasks(slot):
+                return None
+            share = self.weights()[slot] / 100
+            return min(100.0, CPU * tasks * share / len(self.tasks(slot)))
+
+        self.cloud.autoscaling.load = cpu
+
+    def bound(self, slot: Slot, least: int, most: int) -> None:
+        """Change a slot's bounds by hand, and nothing else of its scaling."""
+        client("application-autoscaling").register_scalable_target(
+            ServiceNamespace="ecs",
+            ResourceId=f"service/{self.system.cluster}/{self.service.slots[slot]}",
+            ScalableDimension="ecs:service:DesiredCount",
+            MinCapacity=least,
+            MaxCapacity=most,
+        )
+
     def delete_image(self, digest: str) -> None:
         """Take an image away from the registry."""
         client("ecr").batch_delete_image(
@@ -286,6 +317,12 @@ class Road:
         """Return the slots' desired counts."""
         slots = (service or self.service).slots
         return {slot: self.cloud.ecs.service(n).desired for slot, n in slots.items()}
+
+    def targets(self) -> dict[Slot, Target]:
+        """Return the slots' bounds and suspensions."""
+        scaling = Autoscaling(client("application-autoscaling"), self.system.cluster)
+        found = scaling.require(*self.service.slots.values())
+        return {slot: found[name] for slot, name in self.service.slots.items()}
 
     def tasks(self, slot: Slot) -> list[Task]:
         """Return the slot's tasks that run now."""

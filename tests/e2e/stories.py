@@ -14,7 +14,7 @@ from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 
-from tests.e2e.road import DEATHS, PUSHES, Road, client, losing, road
+from tests.e2e.road import BOUNDS, DEATHS, PUSHES, SCALED, Road, client, losing, road
 
 MOST_WAITING_SECONDS = 70
 """After so long no request waits for an answer: the idle timeout is 60 s."""
@@ -73,6 +73,27 @@ async def silent(*, twice: bool = False) -> Story:
     async with _released(twice=twice) as (world, flow):
         world.traffic.stop(flow)
         return await _tell(world)
+
+
+async def scaled(*, twice: bool = False) -> Story:
+    """Roll out a good release of a service that scales out in mid-rollout."""
+    async with road(SCALED, scaling=BOUNDS, min_tasks=2) as world:
+        if twice:
+            _repeat_stages(world.cloud.functions)
+        world.demand(4)
+        await world.first_release()
+        await world.until(lambda: len(world.tasks(Slot.A)) == 4)
+        world.when["shifted-1"] = lambda: world.demand(8)
+        return await _tell(world)
+
+
+async def overloaded() -> Story:
+    """Roll out a bad release of a service that scales."""
+    async with road(SCALED, scaling=BOUNDS, min_tasks=2) as world:
+        world.demand(4)
+        await world.first_release()
+        await world.until(lambda: len(world.tasks(Slot.A)) == 4)
+        return await _tell(world, fail_every=5)
 
 
 async def sickly() -> Story:

@@ -13,18 +13,18 @@ POLLING = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 """What Lambda itself does with the role of a function, the latter for its queue."""
 
 
+STORIES = ("good", "failing", "silent", "sickly", "scaled", "overloaded")
+
+
 @pytest.fixture(scope="module")
 def used(
-    good: Story,
-    failing: Story,
-    silent: Story,
-    sickly: Story,
-    disturbed: Sequence[Call],
+    good: Story, disturbed: Sequence[Call], request: pytest.FixtureRequest
 ) -> dict[str, set[str]]:
     """Name the IAM actions of every function's calls in all kinds of rollouts."""
     session = get_session()
     by_function: dict[str, set[str]] = {name: set() for name in good.allowed}
-    calls = [c for story in (good, failing, silent, sickly) for c in story.calls]
+    stories: list[Story] = [request.getfixturevalue(name) for name in STORIES]
+    calls = [c for story in stories for c in story.calls]
     calls += disturbed
     for service in {call.service for call in calls}:
         model = session.get_service_model(service)

@@ -10,7 +10,9 @@ from tests.e2e import stories
 from tests.e2e.stories import Story
 
 
-@pytest.mark.parametrize("tell", [stories.good, stories.failing, stories.silent])
+@pytest.mark.parametrize(
+    "tell", [stories.good, stories.failing, stories.silent, stories.scaled]
+)
 def test_every_stage_run_twice_writes_and_ends_as_if_run_once(
     tell: Callable[..., Any], request: pytest.FixtureRequest
 ) -> None:

@@ -279,12 +279,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="so many cells, drawn from a seed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--again", action="store_true", help="only what the last report has not right"
+    )
     asked = parser.parse_args()
     began, chosen = time.monotonic(), cells()
     if asked.sample is not None:
         chosen = Random(asked.seed).sample(chosen, asked.sample)  # noqa: S311
+    known = _last_right(chosen) if asked.again else []
+    right = {end.cell for end in known}
+    chosen = [cell for cell in chosen if cell not in right]
     with Pool(maxtasksperchild=WORLDS_PER_PROCESS) as processes:
-        ends = processes.map(run, chosen, chunksize=1)
+        ends = known + processes.map(run, chosen, chunksize=1)
     wrong = [end for end in ends if not end.is_right]
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(
@@ -305,6 +311,17 @@ def main() -> int:
         sys.stdout.write(f"{end}\n")
     sys.stdout.write(f"{len(ends)} cells, {len(wrong)} of them end wrong\n")
     return 1 if wrong else 0
+
+
+def _last_right(chosen: Sequence[Cell]) -> list[End]:
+    """Return the right ends of the last report, of cells that there still are."""
+    stored = json.loads(REPORT.read_text())["ends"]
+    ends = [
+        End(**(end | {"cell": Cell(**end["cell"]), "violations": ()}))
+        for end in stored
+        if not end["violations"]
+    ]
+    return [end for end in ends if end.is_right and end.cell in chosen]
 
 
 def page(ends: Sequence[End]) -> str:

@@ -78,12 +78,12 @@ FOLDERS: list[TemporaryDirectory[str]] = []
 BROKEN: dict[str, tuple[int, int, list[tuple[Any, str, Any]]]] = {
     "2: nobody takes care of the dead": (
         2,
-        1,
+        200,
         [(Journal, "next_attempt", lambda *_: False)],
     ),
     "4: the sweep starts no missed push": (
         4,
-        1,
+        73,
         [(sweeping, "_start_newest", lambda *_: None)],
     ),
     "6: the old slot is never retired": (
@@ -93,12 +93,12 @@ BROKEN: dict[str, tuple[int, int, list[tuple[Any, str, Any]]]] = {
     ),
     "8: a restore asks the registry": (
         8,
-        1,
+        3,
         [("slipway.restoring.situation", "", _ask_the_registry_first)],
     ),
     "14: a new version finishes only its own rollouts": (
         14,
-        1,
+        50,
         [("tests.simulation.misfortunes.ahead", "", _forgetful)],
     ),
     "10: a second run does not look for the first one's revision": (

@@ -25,6 +25,7 @@ from tests.structure.repository import (
 
 GATEWAYS = CORE / "slipway" / "gateways"
 SERVICES = {
+    "autoscaling": ("application-autoscaling", "application-autoscaling"),
     "cloudwatch": ("cloudwatch", "cloudwatch"),
     "ecr": ("ecr", "ecr"),
     "ecs": ("ecs", "ecs"),
@@ -47,9 +48,15 @@ transaction the action is the same (transaction-apis-iam)."""
 NO_ACTION = {"get_paginator"}
 
 BESIDES = {
+    "application-autoscaling:RegisterScalableTarget": {
+        "ecs:DescribeServices",
+        "ecs:UpdateService",
+    },
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
 }
-"""What AWS asks for along with an action: tags and roles that go with it."""
+"""What AWS asks for along with an action: tags and roles that go with it, and what it
+is to do in the caller's name (Application Auto Scaling user guide,
+security_iam_permission_validation)."""
 
 LAUNCHES = {"launch_candidate"}
 """These hand a task definition, and so its roles, to a service."""

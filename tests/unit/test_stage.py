@@ -67,6 +67,7 @@ def _app(monkeypatch: pytest.MonkeyPatch) -> App:
         journal=create_autospec(Journal, instance=True),
         registry=nobody,
         ecs=nobody,
+        autoscaling=nobody,
         load_balancing=nobody,
         measurements=nobody,
         events=nobody,

@@ -343,6 +343,9 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
     A transaction needs the action of each of its items. Handing roles to ECS needs
     iam:PassRole: with a task definition, and again with the service that is to run it;
     tags at creation need ecs:TagResource (ECS guide, supported-iam-actions-tagging).
+    Application Auto Scaling asks what it will do in the caller's name, too
+    (Application Auto Scaling user guide, security_iam_permission_validation; for ECS:
+    ECS guide, auto-scaling-IAM).
     Resources and conditions of statements are not looked at.
     """
     service = service_model.service_name
@@ -355,6 +358,8 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
         needed.append("iam:PassRole")
     if service == "ecs" and params.get("tags"):
         needed.append("ecs:TagResource")
+    if operation == "RegisterScalableTarget":
+        needed += ["ecs:DescribeServices", "ecs:UpdateService"]
     return needed
 
 

@@ -32,6 +32,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
 from localcloud.api import ACCOUNT, REGION, Router
+from localcloud.autoscaling import Autoscaling
 from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.compute import Compute
@@ -78,8 +79,8 @@ class _Process:
         self.router.activate()
         self.environment = {key: os.environ.get(key) for key in _PROCESS}
         os.environ.update(_PROCESS)
-        # The SDK's jitter: one seed, one run. moto's identifiers are the same with each,
-        # so that functions find what they know of their environment.
+        # The SDK's jitter: one seed, one run. moto's identifiers are always the same, so
+        # that functions find what they know of their environment.
         self.chance = chance.getstate()
         chance.seed(seed)
         mock_random.seed(_IDENTIFIERS_SEED)
@@ -218,6 +219,11 @@ class LocalCloud:
     def ecs(self) -> Ecs:
         """Clusters, services and tasks."""
         return self.compute.ecs
+
+    @property
+    def autoscaling(self) -> Autoscaling:
+        """Scalable targets and policies."""
+        return self.compute.autoscaling
 
     @property
     def monitor(self) -> Monitor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from localcloud.api import Router
+from localcloud.autoscaling import Autoscaling
 from localcloud.clock import Clock
 from localcloud.delays import Delays, OpenQuestions
 from localcloud.ecs import Ecs
@@ -26,6 +27,7 @@ class Compute:
     network: Network
     elb: Elb
     ecs: Ecs
+    autoscaling: Autoscaling
     monitor: Monitor
 
     @classmethod
@@ -39,7 +41,7 @@ class Compute:
         delays: Delays,
         open_questions: OpenQuestions,
     ) -> Self:
-        """Serve ecr, ecs and elbv2 on the router; moto must be active by now."""
+        """Serve ecr, ecs, elbv2 and application-autoscaling; moto must be active."""
         images = Images(clock, router, events)
         network = Network()
         elb = Elb(clock, router, runtime, data_plane, network, delays)
@@ -54,10 +56,13 @@ class Compute:
             delays,
             open_questions,
         )
-        return cls(images, network, elb, ecs, Monitor(clock, router, ecs, elb))
+        autoscaling = Autoscaling(clock, router, ecs)
+        monitor = Monitor(clock, router, ecs, elb)
+        return cls(images, network, elb, ecs, autoscaling, monitor)
 
     async def close(self) -> None:
         """End all that runs in the background; raise what failed there."""
+        self.autoscaling.close()
         try:
             await self.ecs.close()
         finally:

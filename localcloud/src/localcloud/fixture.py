@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-from slipway.domain.service import Binding, RolloutPolicy, Service, Slot, TaskShape
+from slipway.domain.service import (
+    Binding,
+    RolloutPolicy,
+    Scaling,
+    Service,
+    Slot,
+    TaskShape,
+)
 
 from localcloud.api import ACCOUNT, REGION
 from localcloud.identity import REGISTRY
@@ -36,6 +43,9 @@ class ServiceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     min_tasks: int = 2
     max_tasks: int = 10
+    scaling: Scaling | None = None
+    cpu_percent: float = 60.0
+    """What its policies track, where it has scaling."""
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     tag_pattern: str = "*"
     stop_timeout_seconds: int = 30
@@ -97,6 +107,7 @@ class _Maker:
         self._settings = settings
         self._ecr = boto3.client("ecr", region_name=REGION)
         self._ecs = boto3.client("ecs", region_name=REGION)
+        self._scaling = boto3.client("application-autoscaling", region_name=REGION)
         self._elb = boto3.client("elbv2", region_name=REGION)
         self._priority = _FIRST_PRIORITY
 
@@ -167,10 +178,13 @@ class _Maker:
             max_tasks=spec.max_tasks,
             tag_pattern=spec.tag_pattern,
             rollout=spec.rollout,
+            scaling=spec.scaling,
         )
         placeholder = self._placeholder(service)
         for slot in Slot:
             self._slot(service, slot, groups[slot], placeholder)
+            if spec.scaling is not None:
+                self._target(service.slots[slot], spec.cpu_percent)
         return service
 
     def _target_group(self, spec: ServiceSpec, slot: Slot) -> str:
@@ -269,6 +283,37 @@ class _Maker:
             availabilityZoneRebalancing="ENABLED",
             propagateTags="SERVICE",
             tags=_lower(self._tags(service.name)),
+        )
+
+    def _target(self, ecs_service: str, cpu_percent: float) -> None:
+        """Make a slot's scalable target, idle as the slot is, and its policy."""
+        which: dict[str, Any] = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/{self._settings.environment}/{ecs_service}",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
+        self._scaling.register_scalable_target(
+            **which,
+            MinCapacity=0,
+            MaxCapacity=0,
+            SuspendedState={
+                "DynamicScalingInSuspended": True,
+                "DynamicScalingOutSuspended": True,
+                "ScheduledScalingSuspended": True,
+            },
+        )
+        self._scaling.put_scaling_policy(
+            **which,
+            PolicyName=f"{ecs_service}-cpu",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={
+                "TargetValue": cpu_percent,
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "ECSServiceAverageCPUUtilization"
+                },
+                "ScaleOutCooldown": 60,
+                "ScaleInCooldown": 300,
+            },
         )
 
     def _role(self, name: str) -> str:

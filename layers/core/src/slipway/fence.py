@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slipway.wiring import App
 
 FENCED = (
+    "application-auto-scaling.RegisterScalableTarget",
     "ecs.RegisterTaskDefinition",
     "ecs.UpdateService",
     "elastic-load-balancing-v2.ModifyListener",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slipway import clock
+from slipway.bounding import give_back, given_back, idle, keep_primary, returning
 from slipway.domain.receipt import RESTORE_BEGAN
 from slipway.domain.restore import Move, NextMove, next_move
 from slipway.domain.rollout import Outcome
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SHIFTS = frozenset({Move.CLOSE_RULE, Move.GIVE_TRAFFIC, Move.YIELD_TRAFFIC})
 """Moves that write weights."""
-WRITES = SHIFTS | {Move.SCALE_UP, Move.REMOVE_CANDIDATE}
+WRITES = SHIFTS | {Move.SCALE_UP, Move.REMOVE_CANDIDATE, Move.GIVE_BOUNDS}
 """Moves that write at all."""
 
 
@@ -33,18 +34,23 @@ def decide(rollout: Rollout, app: App) -> NextMove:
     """Look at both slots, all rules and what this restore did; choose the next move."""
     state = app.journal.state(rollout.service.name)
     primary = state.primary if state else None
-    service, at, now = rollout.service, moments(rollout, app), clock.now()
+    service, now = rollout.service, clock.now()
+    marks = app.journal.marks(rollout)
+    at = {mark.name: mark.at for mark in marks}
     shifts = [at[name] for m in SHIFTS if (name := f"restore-{m}") in at]
-    return next_move(
+    step = next_move(
         situation(service, app),
         primary=primary,
         candidate=primary.other if primary else rollout.known_sides.candidate,
         is_open=primary is None and open_now(service, app),
-        base=rollout.known_sides.base_tasks,
+        base=returning(rollout, marks),
         since_begin=now - at[RESTORE_BEGAN],
         since_shift=now - max(shifts) if shifts else None,
         timeout_seconds=service.rollout.restore_timeout_seconds,
     )
+    if given_back(rollout, step, app):
+        return NextMove(Move.GIVE_BOUNDS, step.primary, f"to end with: {step.reason}")
+    return step
 
 
 def retaken(rollout: Rollout, app: App) -> int | None:
@@ -86,7 +92,9 @@ def _make(step: NextMove, rollout: Rollout, app: App) -> None:
     match step.move:
         case Move.SCALE_UP:
             assert step.primary is not None
-            app.ecs.scale(service.slots[step.primary], sides.base_tasks)
+            base = returning(rollout, app.journal.marks(rollout))
+            app.ecs.scale(service.slots[step.primary], base)
+            keep_primary(service, step.primary, base, app)
         case Move.CLOSE_RULE | Move.GIVE_TRAFFIC | Move.YIELD_TRAFFIC:
             yields = step.move is Move.YIELD_TRAFFIC
             heir = step.primary.other if step.primary and yields else step.primary
@@ -94,5 +102,8 @@ def _make(step: NextMove, rollout: Rollout, app: App) -> None:
             for binding in service.bindings:
                 app.load_balancing.route(binding, wanted)
         case Move.REMOVE_CANDIDATE:
-            idle = step.primary.other if step.primary else sides.candidate
-            app.ecs.scale(service.slots[idle], 0)
+            free = step.primary.other if step.primary else sides.candidate
+            idle(service, free, app)
+            app.ecs.scale(service.slots[free], 0)
+        case Move.GIVE_BOUNDS:
+            give_back(rollout, given_back(rollout, step, app), app)

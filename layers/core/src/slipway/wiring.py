@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from slipway.fence import FENCED, doubt, guard
+from slipway.gateways.autoscaling import Autoscaling
 from slipway.gateways.cloudwatch import Measurements
 from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs import Ecs
@@ -66,6 +67,7 @@ class App:
     journal: Journal
     registry: Registry
     ecs: Ecs
+    autoscaling: Autoscaling
     load_balancing: LoadBalancing
     measurements: Measurements
     events: Events
@@ -86,12 +88,13 @@ def _wire(settings: Settings) -> App:
     def client(service: str) -> Any:
         return session.client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
 
-    ecs, load_balancers, states = (
+    ecs, scaling, load_balancers, states = (
         client("ecs"),
+        client("application-autoscaling"),
         client("elbv2"),
         client("stepfunctions"),
     )
-    for fenced in (ecs, load_balancers):
+    for fenced in (ecs, scaling, load_balancers):
         for call in FENCED:
             fenced.meta.events.register(f"request-created.{call}", guard)
             fenced.meta.events.register(f"needs-retry.{call}", doubt)
@@ -101,6 +104,7 @@ def _wire(settings: Settings) -> App:
         journal=Journal(client("dynamodb"), settings.journal_table),
         registry=Registry(client("ecr")),
         ecs=Ecs(ecs, settings.cluster),
+        autoscaling=Autoscaling(scaling, settings.cluster),
         load_balancing=LoadBalancing(load_balancers),
         measurements=Measurements(client("cloudwatch")),
         events=Events(client("events"), settings.environment),

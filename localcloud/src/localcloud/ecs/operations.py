@@ -122,6 +122,12 @@ class Ecs:
             raise AwsError("ServiceNotFoundException", "Service not found.")
         return found[0]
 
+    def scale(self, service: Service, count: int) -> None:
+        """Set a desired count, as Application Auto Scaling does."""
+        service.desired = count
+        self._past.note(service)
+        self._scheduler.wake(service)
+
     def tasks(self) -> tuple[Task, ...]:
         """Return every task that has not been forgotten, in order of creation."""
         return tuple(self._tasks.values())

@@ -24,6 +24,7 @@ class Move(StrEnum):
     AWAIT_WEIGHTS = "await-weights"
     CLOSE_RULE = "close-rule"
     REMOVE_CANDIDATE = "remove-candidate"
+    GIVE_BOUNDS = "give-bounds"
     DONE = "done"
     GIVE_UP = "give-up"
 

@@ -140,6 +140,23 @@ class RolloutPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """Between which bounds autoscaling sizes a service; both are tasks."""
+
+    min_tasks: int
+    """1 or more, and no fewer than the service's own."""
+    max_tasks: int
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that make no sense."""
+        if not 1 <= self.min_tasks <= self.max_tasks:
+            raise ValueError(
+                f"scaling: 1 <= min_tasks <= max_tasks must hold, "
+                f"not {self.min_tasks} and {self.max_tasks}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One microservice as its record in the journal describes it."""
 
@@ -157,6 +174,8 @@ class Service:
     tag_pattern: str = "*"
     """Which tags roll out: a shell-style pattern, matched case-sensitively."""
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    scaling: Scaling | None = None
+    """None where nothing but rollouts and people change its desired count."""
 
     def __post_init__(self) -> None:
         """Refuse bounds and slots that make no sense."""
@@ -164,6 +183,11 @@ class Service:
             raise ValueError(
                 f"1 <= min_tasks <= max_tasks must hold, "
                 f"not {self.min_tasks} and {self.max_tasks}"
+            )
+        if self.scaling is not None and self.scaling.min_tasks < self.min_tasks:
+            raise ValueError(
+                f"scaling.min_tasks must be {self.min_tasks}, the service's own, "
+                f"or more, not {self.scaling.min_tasks}"
             )
         if not self.bindings:
             raise ValueError(
