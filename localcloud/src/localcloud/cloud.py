@@ -79,8 +79,8 @@ class _Process:
         self.router.activate()
         self.environment = {key: os.environ.get(key) for key in _PROCESS}
         os.environ.update(_PROCESS)
-        # The SDK's jitter: one seed, one run. moto's identifiers are always the same, so
-        # that functions find what they know of their environment.
+        # The SDK's jitter: one seed, one run. moto's identifiers are always the same,
+        # so that functions find what they know of their environment.
         self.chance = chance.getstate()
         chance.seed(seed)
         mock_random.seed(_IDENTIFIERS_SEED)
