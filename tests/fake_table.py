@@ -62,6 +62,7 @@ class FakeTable:
             "UpdateItem": partial(self._one, "Update"),
             "DeleteItem": partial(self._one, "Delete"),
             "TransactWriteItems": self._all,
+            "BatchWriteItem": self._batch,
         }
 
     def _get(self, params: Item) -> Item:
@@ -80,6 +81,13 @@ class FakeTable:
         if not self._allowed(kind, params):
             raise Refused("ConditionalCheckFailedException")
         return self._write(kind, params)
+
+    def _batch(self, params: Item) -> Item:
+        """Put items, whatever their table."""
+        for requests in params["RequestItems"].values():
+            for request in requests:
+                self._write("Put", request["PutRequest"])
+        return {}
 
     def _all(self, params: Item) -> Item:
         """Write all items or none."""
