@@ -72,33 +72,28 @@ def ahead(count: int) -> Path:
     """Return the template of the version so many after this one; 0 is this one."""
     if count == 0:
         return TEMPLATE
-    kept = TemporaryDirectory(prefix=f"slipway-{count}-ahead-")
+    upgrades = ", ".join(upgrade for upgrade, _ in CHANGES[:count])
+    history = "layers/core/src/slipway/domain/payload_history.py"
+    before = "PAYLOADS = Payloads(upgrades=("
+    return copy_of(
+        TEMPLATE.parent,
+        *(change for _, changes in CHANGES[:count] for change in changes),
+        (history, "import Payloads", "import Payloads, Upgrade"),
+        (history, before, f"{before}{upgrades}, "),
+    )
+
+
+def copy_of(tree: Path, *changes: Change) -> Path:
+    """Return the template of a copy of all that ships, with these changes in it."""
+    kept = TemporaryDirectory(prefix="slipway-changed-")
     _FOLDERS.append(kept)
     folder = Path(kept.name)
-    _copy(folder)
-    for _, changes in CHANGES[:count]:
-        for path, old, new in changes:
-            _replace(folder / path, old, new)
-    history = folder / "layers/core/src/slipway/domain/payload_history.py"
-    upgrades = ", ".join(upgrade for upgrade, _ in CHANGES[:count])
-    _replace(history, "import Payloads", "import Payloads, Upgrade")
-    _replace(
-        history,
-        "PAYLOADS = Payloads(upgrades=(",
-        f"PAYLOADS = Payloads(upgrades=({upgrades}, ",
-    )
-    return folder / TEMPLATE.name
-
-
-def _copy(folder: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     for shipped in SHIPPED:
-        source = TEMPLATE.parent / shipped
-        shutil.copytree(source, folder / shipped, ignore=ignored)
-    shutil.copy(TEMPLATE, folder)
-
-
-def _replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text, f"{path.name} has no {old!r}: change tests/e2e/versions.py"
-    path.write_text(text.replace(old, new))
+        shutil.copytree(tree / shipped, folder / shipped, ignore=ignored)
+    shutil.copy(tree / TEMPLATE.name, folder)
+    for path, old, new in changes:
+        text = (folder / path).read_text()
+        assert old in text, f"{path} has no {old!r}: change tests/e2e/versions.py"
+        (folder / path).write_text(text.replace(old, new))
+    return folder / TEMPLATE.name

@@ -7,7 +7,7 @@ from typing import Any
 
 from localcloud.api import Call
 from localcloud.states import Execution
-from slipway.domain.control import Control, Verb
+from slipway.domain.control import Verb
 from slipway.domain.rollout import Outcome, Rollout
 from slipway.domain.service import Slot
 from slipway.gateways.ecs import RELEASE_TAG
@@ -20,9 +20,7 @@ from tests.simulation.trace import Trace
 
 NEEDS_NOTHING_OF = frozenset({"cloudwatch", "ecr"})
 """Services that a restore must not ask (invariant 8)."""
-GUILTY = frozenset(
-    {"RegisterTaskDefinition", "DescribeTaskDefinition", "GetMetricData"}
-)
+GUILTY = frozenset({"RegisterTaskDefinition", "DescribeTaskDefinition"})
 """Calls that a restore must not make, for they are about what failed."""
 OVERRULING = frozenset({Verb.PROMOTE, Verb.SKIP})
 """Words of people that take the place of a judgement."""
@@ -121,7 +119,7 @@ class Oracle:
         """Invariants 7 and 13: what is promoted was proved good, or wanted so."""
         if rollout.known_sides.primary is None:
             return
-        if any(c.verb in OVERRULING for c in self._controls(rollout)):
+        if any(c.verb in OVERRULING for c in self.world.journal.controls(rollout)):
             return
         image = self.world.cloud.images.image(
             rollout.service.repository, rollout.cause.digest
@@ -219,18 +217,13 @@ class Oracle:
     def _hold_requests(self) -> None:
         totals = self.world.traffic.totals
         self._say("traffic", f"{totals.sent} sent, {totals.failed} failed")
-        if self.plan.is_harmful:
-            return
-        if totals.failed_unrouted:
+        if totals.failed_unrouted and not self.plan.is_harmful:
             self._breaks(1, f"{totals.failed_unrouted} requests found no task")
 
     # ------------------------------------------------------------------------- reading
 
     def _rollout(self, call: Call) -> Rollout:
         return self.world.journal.rollout("orders", call.request["rollout_id"])
-
-    def _controls(self, rollout: Rollout) -> list[Control]:
-        return self.world.journal.controls(rollout)
 
     def _note_mark(self, call: Call) -> None:
         kind, *names = call.params["Item"]["sk"]["S"].split("#")
