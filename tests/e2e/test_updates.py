@@ -12,7 +12,7 @@ from tests.e2e.road import QUICK, SHORT, Road, road
 from tests.e2e.versions import ahead
 
 HOUR = 3600
-DAY = replace(QUICK, steps=(Step(10, 24 * HOUR), Step(100, 60)), look_seconds=1800)
+DAY = replace(QUICK, steps=(Step(10, 24 * HOUR), Step(100, 60)), look_seconds=300)
 BEFORE_PROMOTION = [
     "RegisterRevision",
     "LaunchCandidate",
