@@ -71,6 +71,10 @@ class Progress:
     events: int = 0
     """Length of the history as AWS would write it (events of the subset's states)."""
     transitions: int = 0
+    """States entered."""
+    retries: int = 0
+    """Further attempts of Task states; each is billed as a transition, too (Step
+    Functions pricing)."""
     state: str | None = None
     """The state it is in, or was last in."""
     visited: list[str] = field(default_factory=list)
@@ -258,6 +262,7 @@ class Interpreter:
                 delay = self._random.uniform(0, delay)
             used[index] += 1
             visit.retries += 1
+            self._progress.retries += 1
             await self._clock.sleep(delay)
             return True
         return False
