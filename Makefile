@@ -27,6 +27,7 @@ PYTEST := pytest --numprocesses=auto --dist=worksteal
 LAYER_LIMIT_MB := 250
 EXAMPLES ?= 1000
 SEED ?= 1
+SERVICES ?= 100
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -47,6 +48,10 @@ test: .venv/synced ## Run the tests, all but those that need `make build`
 .PHONY: simulate
 simulate: .venv/synced ## Play EXAMPLES=1000 random examples of the models, from SEED=1
 	@$(RUN) python -m tests.simulation --examples $(EXAMPLES) --seed $(SEED)
+
+.PHONY: bench
+bench: .venv/synced ## Push once for SERVICES=100, all API rates on; see benchmarks/
+	@$(RUN) python -m benchmarks --services $(SERVICES)
 
 .PHONY: check
 check: lint build ## Everything that must hold before a change is merged

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway import clock
-from slipway.domain.traffic import least_weights, may_carry, weights
+from slipway.domain.traffic import least_weights, may_carry, rising, weights
 from slipway.fence import writing
 from slipway.stage import StageRequest, marked_at, note, stage
 from slipway.surroundings import base_now, healthy_now, slots_now, weights_now
@@ -35,10 +35,11 @@ def run(request: StageRequest, app: App) -> Shifted:
     weight = rollout.steps[request.step].weight_percent
     wanted = weights(sides.candidate, weight)
     with writing(rollout, request.held_fence, app):
+        current = least_weights(weights_now(service, app))
         permission = may_carry(
             wanted,
-            healthy_now(service, app),
-            current=least_weights(weights_now(service, app)),
+            healthy_now(service, app, rising(wanted, current)),
+            current=current,
             base=base_now(service, sides, slots_now(service, app)),
         )
         if permission.allowed:

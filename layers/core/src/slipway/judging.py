@@ -35,7 +35,7 @@ def judged_now(
         bake_left=bake_left(policy.judge, step, shifted_at, settled),
         evidence=evidence
         and evidence.compared(earlier_primary(marks), policy.judge.min_requests),
-        healthy=least(healthy_now(service, app))[sides.candidate],
+        healthy=least(healthy_now(service, app, [sides.candidate]))[sides.candidate],
         needed=tasks_for(step.weight_percent, sides.base_tasks),
         findings=app.journal.findings(rollout),
         max_task_failures=policy.max_task_failures,

@@ -11,7 +11,7 @@ from slipway.domain.service import Service, Slot
 from slipway.domain.traffic import Weights, least_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from slipway.domain.health import SlotView
     from slipway.domain.rollout import ServiceState
@@ -31,14 +31,16 @@ class Sight(Protocol):
         """Rules and target groups."""
 
 
-def healthy_now(service: Service, app: Sight) -> dict[Slot, list[int]]:
-    """Count each slot's healthy targets in each binding."""
+def healthy_now(
+    service: Service, app: Sight, slots: Iterable[Slot] = Slot
+) -> dict[Slot, list[int]]:
+    """Count the healthy targets of `slots` in each binding."""
     return {
         slot: [
             app.load_balancing.healthy(binding.target_group_arns[slot])
             for binding in service.bindings
         ]
-        for slot in Slot
+        for slot in slots
     }
 
 

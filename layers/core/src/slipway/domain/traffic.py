@@ -35,6 +35,11 @@ def most_carried(rules: Sequence[Weights], slot: Slot) -> int:
     return max((shares.get(slot, 0) for shares in rules), default=0)
 
 
+def rising(wanted: Weights, current: Weights) -> list[Slot]:
+    """Return the slots whose share rises: those whose health counts."""
+    return [slot for slot, share in wanted.items() if share > current.get(slot, 0)]
+
+
 def may_carry(
     wanted: Weights,
     healthy: Mapping[Slot, Sequence[int]],
@@ -44,13 +49,12 @@ def may_carry(
 ) -> Permission:
     """Hold invariant 1: no weight rises without the healthy targets to carry it.
 
-    `healthy` has, per slot, the healthy targets of its group in each binding, read at
-    this moment; `current` its lowest share in any rule before the write, nothing where
-    rules answer by themselves.
+    `healthy` has, per slot that rises, the healthy targets of its group in each
+    binding, read at this moment; `current` its lowest share in any rule before the
+    write, nothing where rules answer by themselves.
     """
-    for slot, share in wanted.items():
-        if share <= current.get(slot, 0):
-            continue
+    for slot in rising(wanted, current):
+        share = wanted[slot]
         needed = tasks_for(share, base)
         least = min(healthy[slot], default=0)
         if least < needed:
