@@ -27,6 +27,7 @@ PYTEST := pytest --numprocesses=auto --dist=worksteal
 LAYER_LIMIT_MB := 250
 EXAMPLES ?= 1000
 SEED ?= 1
+SERVICES ?= 100
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -51,6 +52,10 @@ simulate: .venv/synced ## Play EXAMPLES=1000 random examples of the models, from
 .PHONY: faults
 faults: .venv/synced ## Let every AWS call of a rollout meet every fault (half an hour)
 	@$(RUN) python -m tests.simulation.faults
+
+.PHONY: bench
+bench: .venv/synced ## Push once for SERVICES=100, all API rates on; see benchmarks/
+	@$(RUN) python -m benchmarks --services $(SERVICES)
 
 .PHONY: check
 check: lint build ## Everything that must hold before a change is merged

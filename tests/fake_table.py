@@ -136,7 +136,7 @@ class FakeTable:
         sets, _, adds = details["UpdateExpression"].partition(" ADD ")
         for one in sets.removeprefix("SET ").split(", "):
             name, value = one.split(" = ")
-            new[name] = values[value]
+            new[name] = _sum(value.split(" + "), old, values)
             changed.append(name)
         if adds:
             name, value = adds.split(" ")
@@ -146,6 +146,14 @@ class FakeTable:
         if details.get("ReturnValues") != "UPDATED_OLD":
             return {}
         return {"Attributes": {name: old[name] for name in changed if name in old}}
+
+
+def _sum(terms: list[str], old: Item, values: Item) -> Item:
+    """Add the values and the attributes that `terms` name; one may be anything."""
+    wire = [values[term] if term in values else old[term] for term in terms]
+    if len(wire) == 1:
+        return dict(wire[0])
+    return {"N": str(sum(int(value["N"]) for value in wire))}
 
 
 @cache

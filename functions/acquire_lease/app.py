@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.domain.gates import settled, too_old
+from slipway.beginning import begin, paced_looks, turn_of
+from slipway.domain.gates import too_old
 from slipway.domain.rollout import Outcome
-from slipway.gateways.journal import NOBODY, Busy, Stale
-from slipway.hearing import word_of
+from slipway.gateways.journal import Busy, Stale
+from slipway.hearing import waiting_word
 from slipway.stage import StageRequest, stage
 from slipway.superseding import supersede
-from slipway.surroundings import open_now, sides_now
 from slipway.wiring import App
 
 
@@ -19,6 +19,8 @@ class Acquired:
 
     reason: str
     heard: str
+    starts_at: str | None = None
+    wait_seconds: int = 60
     held: bool = False
     outcome: Outcome | None = None
     fence: int | None = None
@@ -29,28 +31,28 @@ class Acquired:
 def run(request: StageRequest, app: App) -> Acquired:
     """Try once; once held, fix which slot is primary and which is candidate."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
-    lease = app.journal.lease(request.service)
-    word = word_of(rollout, app, holder=lease.rollout_id if lease else NOBODY)
+    word = waiting_word(rollout, app)
     if word.stop or word.hold:
         return Acquired(str(word.stop or word.hold), word.heard, outcome=word.outcome)
+    turn = turn_of(request, rollout, app)
+    if wait := turn.wait_seconds:
+        return Acquired(turn.reason, word.heard, turn.starts_at, wait)
     answer = app.journal.acquire(rollout, clock.now())
     if isinstance(answer, Busy):
-        return Acquired(supersede(rollout, answer.rollout_id, app), word.heard)
+        reason = supersede(rollout, answer.rollout_id, app)
+        return Acquired(reason, word.heard, turn.starts_at)
     if isinstance(answer, Stale):
         stale = too_old(request.service, rollout.cause, answer.watermark)
         return Acquired(stale.reason, word.heard, outcome=stale.outcome)
-    state = app.journal.state(request.service)
-    ended = settled(rollout, state, is_open=open_now(rollout.service, app))
-    app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
-    policy = rollout.service.rollout
+    ended = begin(rollout, app)
     return Acquired(
         ended.reason,
         word.heard,
         held=True,
         outcome=ended.outcome,
         fence=answer.fence,
-        look_seconds=policy.look_seconds,
-        retire_delay_seconds=policy.retire_delay_seconds,
+        look_seconds=paced_looks(rollout, app),
+        retire_delay_seconds=rollout.service.rollout.retire_delay_seconds,
     )
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from slipway.gateways.journal import NOBODY
-from slipway.hearing import word_of
+from slipway.hearing import waiting_word
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
 
@@ -20,8 +19,7 @@ def run(request: StageRequest, app: App) -> Waiting:
     """Store the token first, listen then: what is said from now on wakes it."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
     app.journal.put_token(request.service, rollout.id, request.token)
-    lease = app.journal.lease(request.service)
-    word = word_of(rollout, app, holder=lease.rollout_id if lease else NOBODY)
+    word = waiting_word(rollout, app)
     if word.heard == request.heard:
         return Waiting(woken=False, reason="nothing new was said since the last look")
     app.tokens.wake(request.token)

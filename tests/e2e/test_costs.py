@@ -1,7 +1,10 @@
-"""What a good rollout costs: AWS calls and state transitions."""
+"""What a good rollout costs: AWS calls and state transitions, and a small mass push."""
 
 from collections import Counter
 
+from localcloud.rates import DOCUMENTED
+
+from benchmarks.mass_push import POLICY, mass_push
 from tests.e2e.stories import Story
 
 MOST_CALLS = {
@@ -19,6 +22,7 @@ MOST_CALLS = {
 }
 """Of three steps with a look a minute, but for the journal's; each is exact today."""
 MOST_JOURNAL_CALLS = 310
+FEW = 4
 
 
 def test_a_good_rollout_makes_so_many_calls_and_no_more(good: Story) -> None:
@@ -33,6 +37,16 @@ def test_a_good_rollout_is_billed_few_transitions(good: Story) -> None:
     billed = [e.progress.transitions + e.progress.retries for e in good.executions]
     assert sum(billed) == 97
     assert max(billed) == 25
+
+
+async def test_a_push_for_many_starves_nobody_and_throttles_none_to_death() -> None:
+    """Invariant 11: rates as much smaller as there are fewer services than 100."""
+    rates = [rate.slowed(100 / FEW) for rate in DOCUMENTED]
+    measured = await mass_push(FEW, POLICY, rates)
+    assert measured.outcomes == {"promoted": FEW}
+    assert (measured.violations, measured.restores, measured.dead_letters) == (0, 0, 0)
+    assert any(group.throttled for group in measured.groups)
+    assert measured.seconds < 2 * measured.floor_seconds
 
 
 JOURNAL = {"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}

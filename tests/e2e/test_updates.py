@@ -9,10 +9,11 @@ from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot, Step
 
 from tests.e2e.road import QUICK, SHORT, Road, road
-from tests.e2e.versions import ahead
+from tests.e2e.versions import THIS, ahead
 
 HOUR = 3600
 DAY = replace(QUICK, steps=(Step(10, 24 * HOUR), Step(100, 60)), look_seconds=300)
+TOO_OLD = f"payload version {THIS} is too old"
 BEFORE_PROMOTION = [
     "RegisterRevision",
     "LaunchCandidate",
@@ -42,7 +43,7 @@ async def test_a_rollout_that_is_too_old_in_its_bake_is_restored_and_says_so() -
         digest = await _baking(world)
         await world.pause(8 * HOUR)
         world.cloud.update(ahead(3))
-        await _assert_restored(world, digest, "payload version 1 is too old")
+        await _assert_restored(world, digest, TOO_OLD)
 
 
 async def test_a_rollout_is_restored_where_slipway_is_downgraded_under_way() -> None:
@@ -51,7 +52,9 @@ async def test_a_rollout_is_restored_where_slipway_is_downgraded_under_way() -> 
         digest = world.push("v2")
         await world.reached(digest, "shifted-0")
         world.cloud.update(ahead(0))
-        await _assert_restored(world, digest, "payload version 3 is newer than 1")
+        await _assert_restored(
+            world, digest, f"payload version {THIS + 2} is newer than {THIS}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ async def test_a_rollout_too_old_at_any_stage_before_its_promotion_is_restored(
         flow = await world.first_release()
         _before(world, stage, lambda: world.cloud.update(ahead(3)))
         digest = world.push("v2")
-        await _assert_restored(world, digest, "payload version 1 is too old")
+        await _assert_restored(world, digest, TOO_OLD)
         assert flow.totals.failed == 0
 
 
@@ -89,7 +92,7 @@ async def test_a_rollout_too_old_in_its_turn_had_changed_nothing() -> None:
         _before(world, "AcquireLease", lambda: world.cloud.update(ahead(3)))
         before = world.writes()
         digest = world.push("v2")
-        await _assert_restored(world, digest, "payload version 1 is too old")
+        await _assert_restored(world, digest, TOO_OLD)
         assert world.writes() == before
 
 

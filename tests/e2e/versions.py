@@ -1,8 +1,8 @@
 """Later versions of Slipway, to be deployed over this one.
 
-A later version is a copy of all that ships, with its own payloads: version 2 renames
-the task token, version 3 adds a field that a stage relies on, version 4 renames what a
-look had heard. Its definitions, functions and history of payloads are all changed, so
+A later version is a copy of all that ships, with its own payloads: the next one renames
+the task token, the one after adds a field that a stage relies on, the third renames
+what a look had heard. Its definitions, functions and history of payloads are all changed, so
 that a rollout goes wrong where an upgrade of its payload is missing.
 """
 
@@ -72,14 +72,13 @@ def ahead(count: int) -> Path:
     """Return the template of the version so many after this one; 0 is this one."""
     if count == 0:
         return TEMPLATE
-    upgrades = ", ".join(upgrade for upgrade, _ in CHANGES[:count])
+    upgrades = "".join(f"        {upgrade},\n" for upgrade, _ in CHANGES[:count])
     history = "layers/core/src/slipway/domain/payload_history.py"
-    before = "PAYLOADS = Payloads(upgrades=("
+    end = "    )\n)\n"
     return copy_of(
         TEMPLATE.parent,
         *(change for _, changes in CHANGES[:count] for change in changes),
-        (history, "import Payloads", "import Payloads, Upgrade"),
-        (history, before, f"{before}{upgrades}, "),
+        (history, end, f"{upgrades}{end}"),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 from unittest.mock import create_autospec
@@ -10,6 +11,7 @@ from unittest.mock import create_autospec
 import pytest
 from slipway import clock
 from slipway import stage as stages
+from slipway.domain.payload_history import PAYLOADS
 from slipway.domain.rollout import Mark, Outcome
 from slipway.errors import InvalidRecord, UnsupportedPayload
 from slipway.gateways.journal import Journal
@@ -31,7 +33,8 @@ from tests.builders import (
 
 pytestmark = pytest.mark.usefixtures("app", "log")
 
-REQUEST = {"payload_version": 1, "service": "orders", "rollout_id": "orders-1"}
+NEWEST = PAYLOADS.newest
+REQUEST = {"payload_version": NEWEST, "service": "orders", "rollout_id": "orders-1"}
 CAUSE = {
     "repository": "test/orders",
     "tag": "v1",
@@ -101,14 +104,14 @@ def read(event: dict[str, Any], *, closes: bool = False) -> StageRequest:
 
 
 def test_the_least_of_payloads_is_a_request_without_a_lease() -> None:
-    assert read(REQUEST) == StageRequest(1, "orders", "orders-1")
+    assert read(REQUEST) == StageRequest(NEWEST, "orders", "orders-1")
 
 
 def test_everything_in_a_payload_is_parsed() -> None:
     more = {"fence": 7, "step": 2, "reason": "ill", "outcome": "rolled-back"}
-    waits = {"heard": "0f1e", "token": "AAAA"}
+    waits = {"heard": "0f1e", "token": "AAAA", "starts_at": "2026-01-05T09:00:00Z"}
     assert read(REQUEST | more | waits | {"cause": CAUSE}) == StageRequest(
-        payload_version=1,
+        payload_version=NEWEST,
         service="orders",
         rollout_id="orders-1",
         fence=7,
@@ -117,6 +120,7 @@ def test_everything_in_a_payload_is_parsed() -> None:
         outcome=Outcome.ROLLED_BACK,
         cause=a_cause(),
         heard="0f1e",
+        starts_at=datetime(2026, 1, 5, 9, tzinfo=UTC),
         token="AAAA",  # noqa: S106  a task token opens nothing here
     )
 
@@ -133,7 +137,11 @@ def test_what_a_later_version_added_to_a_payload_is_no_obstacle() -> None:
 
 @pytest.mark.parametrize(
     ("version", "why"),
-    [(0, "0 is none"), (2, "2 is newer than 1"), ("1", "'1' is none")],
+    [
+        (0, "0 is none"),
+        (NEWEST + 1, f"{NEWEST + 1} is newer than {NEWEST}"),
+        ("1", "'1' is none"),
+    ],
 )
 def test_another_version_of_the_payload_is_refused(version: Any, why: str) -> None:
     with pytest.raises(UnsupportedPayload, match=f"payload version {why}"):
@@ -209,7 +217,7 @@ def test_one_invocation_leaves_nothing_in_the_log_of_the_next(
 ) -> None:
     read(REQUEST | {"step": 1})
     with pytest.raises(UnsupportedPayload):
-        read({"payload_version": 2})
+        read({"payload_version": NEWEST + 1})
     logger.info("after")
     assert "rollout_id" not in log()[-1]
 

@@ -49,6 +49,8 @@ class ServiceSpec:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     tag_pattern: str = "*"
     stop_timeout_seconds: int = 30
+    repository: str | None = None
+    """Whose images it runs, without the environment; one of its own unless given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class _Maker:
         self._scaling = boto3.client("application-autoscaling", region_name=REGION)
         self._elb = boto3.client("elbv2", region_name=REGION)
         self._priority = _FIRST_PRIORITY
+        self._repositories: set[str] = set()
 
     def make(self, specs: Sequence[ServiceSpec]) -> System:
         """Make everything, in the order that AWS asks for."""
@@ -143,8 +146,7 @@ class _Maker:
         return listener["ListenerArn"]
 
     def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
-        repository = f"{self._settings.environment}/{spec.name}"
-        self._ecr.create_repository(repositoryName=repository)
+        repository = self._repository(spec)
         groups = {slot: self._target_group(spec, slot) for slot in Slot}
         rule_arn = self._rule(
             listener_arn,
@@ -186,6 +188,14 @@ class _Maker:
             if spec.scaling is not None:
                 self._target(service.slots[slot], spec.cpu_percent)
         return service
+
+    def _repository(self, spec: ServiceSpec) -> str:
+        """Make a repository, unless another service's images come from it already."""
+        name = f"{self._settings.environment}/{spec.repository or spec.name}"
+        if name not in self._repositories:
+            self._ecr.create_repository(repositoryName=name)
+            self._repositories.add(name)
+        return name
 
     def _target_group(self, spec: ServiceSpec, slot: Slot) -> str:
         """Make a target group; names have at most 32 characters."""

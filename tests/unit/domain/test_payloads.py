@@ -115,3 +115,7 @@ def test_the_first_versions_reach_back_to_the_first() -> None:
 
 def test_this_slipway_writes_what_it_reads() -> None:
     assert PAYLOADS.carry_on(of(PAYLOADS.newest)) == of(PAYLOADS.newest)
+
+
+def test_a_rollout_of_version_1_had_its_turn_long_ago() -> None:
+    assert PAYLOADS.carry_on(of(1))["starts_at"] < START.isoformat()

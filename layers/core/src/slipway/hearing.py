@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slipway.domain.control import Word, word
+from slipway.gateways.journal import NOBODY
 
 if TYPE_CHECKING:
     from slipway.domain.rollout import Rollout
@@ -21,6 +22,12 @@ def word_of(rollout: Rollout, app: App, *, holder: str | None = None) -> Word:
         app.journal.freezes(rollout.service.name),
         rollout.id if holder is None else holder,
     )
+
+
+def waiting_word(rollout: Rollout, app: App) -> Word:
+    """Return what was said to a rollout that may not hold its lease yet."""
+    lease = app.journal.lease(rollout.service.name)
+    return word_of(rollout, app, holder=lease.rollout_id if lease else NOBODY)
 
 
 def wake(app: App, service: str | None) -> None:

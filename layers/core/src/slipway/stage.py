@@ -39,6 +39,8 @@ class StageRequest:
     """Why the rollout was asked for, for the stage that resolves."""
     heard: str = ""
     """What was said to the rollout by its last look, for the stage that waits."""
+    starts_at: datetime | None = None
+    """The rollout's place in the queue of starts, once it has one."""
     token: str = ""
     """What the stage that waits is woken by."""
 

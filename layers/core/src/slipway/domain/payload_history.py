@@ -4,6 +4,11 @@ Whoever changes what a payload holds adds an Upgrade, and samples of the new ver
 `python -m tests.e2e.samples` writes them to tests/samples.
 """
 
-from slipway.domain.payloads import Payloads
+from slipway.domain.payloads import Payloads, Upgrade
 
-PAYLOADS = Payloads(upgrades=())
+PAYLOADS = Payloads(
+    upgrades=(
+        # 2: rollouts queue for their start; those of version 1 begin when they come.
+        Upgrade(added={"starts_at": "1970-01-01T00:00:00+00:00"}),
+    )
+)

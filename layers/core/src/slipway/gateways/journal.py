@@ -18,6 +18,7 @@
 | SERVICE#name       | FREEZE                   | why its rollouts must not go on      |
 | SERVICE#name       | TOKEN#rollout            | what a waiting rollout is woken by   |
 | ENVIRONMENT        | COMMAND#command, FREEZE  | the same, for the whole environment  |
+| ENVIRONMENT        | STARTS                   | when the next rollout may start      |
 | OPEN               | SERVICE#name#rollout     | a rollout that is not closed yet     |
 
 Values that nobody compares are JSON in `body`; what conditions compare are attributes
@@ -27,6 +28,7 @@ of their own, times among them in whole microseconds since 1970.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -356,6 +358,37 @@ class Journal:
         """Return what a rollout is woken by, None where it never waited."""
         item = self._table.get(f"SERVICE#{service}", f"TOKEN#{rollout_id}")
         return item["token"] if item else None
+
+    # -- the queue -------------------------------------------------------------------
+
+    def reserve_start(self, now: datetime, interval: timedelta) -> datetime:
+        """Return when a rollout may start: now, or `interval` after the one before.
+
+        Each call takes a place in the queue. One that nobody uses costs its time only.
+        """
+        key = "ENVIRONMENT", "STARTS"
+        is_free = self._table.write(
+            "the next start",
+            update(
+                *key,
+                "SET next_at = :next",
+                condition="attribute_not_exists(pk) OR next_at <= :now",
+                next=now + interval,
+                now=now,
+            ),
+        )
+        if is_free:
+            return now
+        old = self._table.swap(
+            "a place in the queue of starts",
+            update(
+                *key,
+                "SET next_at = next_at + :interval",
+                condition="attribute_exists(pk)",
+                interval=interval // timedelta(microseconds=1),
+            ),
+        )
+        return now if old is None else time_of(old["next_at"])
 
     # -- the lease -------------------------------------------------------------------
 

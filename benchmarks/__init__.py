@@ -1,0 +1,1 @@
+"""What Slipway costs, in modelled time, AWS calls, state transitions and money."""

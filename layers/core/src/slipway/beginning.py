@@ -1,0 +1,39 @@
+"""Beginning, joined: a rollout's turn to start, its sides, and how often it looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slipway import clock
+from slipway.domain.gates import settled
+from slipway.domain.pace import START_INTERVAL, Turn, look_seconds, turn
+from slipway.surroundings import open_now, sides_now
+
+if TYPE_CHECKING:
+    from slipway.domain.gates import Gate
+    from slipway.domain.rollout import Rollout
+    from slipway.stage import StageRequest
+    from slipway.wiring import App
+
+
+def turn_of(request: StageRequest, rollout: Rollout, app: App) -> Turn:
+    """Return a rollout's place in the queue of starts; a person's wish needs none."""
+    now = clock.now()
+    starts_at = request.starts_at
+    if starts_at is None and rollout.cause.ask is None:
+        starts_at = app.journal.reserve_start(now, START_INTERVAL)
+    return turn(starts_at or now, now)
+
+
+def begin(rollout: Rollout, app: App) -> Gate:
+    """Fix which slot is what; say whether the rollout is over before it began."""
+    state = app.journal.state(rollout.service.name)
+    ended = settled(rollout, state, is_open=open_now(rollout.service, app))
+    app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
+    return ended
+
+
+def paced_looks(rollout: Rollout, app: App) -> int:
+    """Return the seconds between two looks, by how many rollouts are under way."""
+    wanted = rollout.service.rollout.look_seconds
+    return look_seconds(wanted, len(app.journal.open_rollouts()))

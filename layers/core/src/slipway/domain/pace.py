@@ -1,0 +1,48 @@
+"""A mass push becomes a queue: how fast rollouts start, and how often they look.
+
+AWS takes so many calls a second from all of an account together, so what one rollout
+may ask for depends on how many there are.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from slipway.domain.service import LONGEST_LOOK_SECONDS
+
+START_INTERVAL = timedelta(seconds=1.25)
+"""Between the starts of two rollouts. Each registers a task definition, of which ECS
+takes 1 a second (request-throttling); the rest is left to others."""
+
+LOOKS_PER_SECOND = 4
+"""By all rollouts together. A look asks each target group of the candidate, and load
+balancers take 10 calls a second, of whatever kind (elb-api-throttling): the rest is for
+what shifts and restores."""
+
+
+WAIT_SECONDS = 60
+"""The longest that a rollout waits for its turn without looking."""
+
+
+def look_seconds(wanted: int, under_way: int) -> int:
+    """Return the time between two looks of a rollout when so many are under way."""
+    shared = ceil(under_way / LOOKS_PER_SECOND)
+    return min(max(wanted, shared), LONGEST_LOOK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A rollout's place in the queue of starts."""
+
+    starts_at: str
+    """As ISO 8601, to be handed on."""
+    wait_seconds: int
+    """Until it looks again whether it may start; 0 where it may."""
+    reason: str
+
+
+def turn(starts_at: datetime, now: datetime) -> Turn:
+    """Return how long a rollout waits that may start at `starts_at`."""
+    left = max(0, ceil((starts_at - now).total_seconds()))
+    reason = f"its turn to start comes in {left} s: others start before it"
+    return Turn(starts_at.isoformat(), min(left, WAIT_SECONDS), reason)
