@@ -154,7 +154,7 @@ def test_a_stage_that_closes_rollouts_reads_every_version(version: Any) -> None:
     payload |= {"reason": "ill", "outcome": "aborted", "payload_version": version}
     request = read(payload | {"step": "last", "token": None}, closes=True)
     assert request == StageRequest(
-        1, "orders", "orders-1", fence=7, reason="ill", outcome=Outcome.ABORTED
+        NEWEST, "orders", "orders-1", fence=7, reason="ill", outcome=Outcome.ABORTED
     )
 
 

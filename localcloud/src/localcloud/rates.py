@@ -24,6 +24,9 @@ from localcloud.api import AwsError
 from localcloud.clock import Clock
 
 THROTTLED = "ThrottlingException"
+IN_ONE_GO = 6
+"""Calls of one bucket that a stage makes within a second: a shift lists rules three
+times, writes one, and asks for the health of a group or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,14 @@ class Rate:
         return not self.operations or operation in self.operations
 
     def slowed(self, factor: float) -> "Rate":
-        """Return the same bucket, `factor` times as small and slow; 1 token at least.
+        """Return the same bucket, `factor` times as small and slow.
 
-        So few services meet what many would.
+        So few services meet what many would. A burst stays as large as what one stage
+        asks for in one go, for that does not become less.
         """
         return replace(
             self,
-            burst=max(1.0, self.burst / factor),
+            burst=max(min(self.burst, IN_ONE_GO), self.burst / factor),
             per_second=self.per_second / factor,
         )
 

@@ -246,6 +246,25 @@ def test_a_rollout_that_ended_meanwhile_is_not_recovered(journal: Journal) -> No
     assert journal.open_rollouts() == []
 
 
+# ------------------------------------------------------------------ the queue
+
+
+def test_places_in_the_queue_of_starts_are_apart_and_in_order(
+    journal: Journal,
+) -> None:
+    apart = timedelta(seconds=1.25)
+    places = [journal.reserve_start(START, apart) for _ in range(4)]
+    assert places == [START + n * apart for n in range(4)]
+
+
+def test_a_queue_that_ran_empty_begins_anew(journal: Journal) -> None:
+    apart = timedelta(seconds=10)
+    journal.reserve_start(START, apart)
+    assert journal.reserve_start(after(9), apart) == after(10)
+    assert journal.reserve_start(after(20), apart) == after(20)
+    assert journal.reserve_start(after(3600), apart) == after(3600)
+
+
 # ------------------------------------------------------------------ the lease
 
 

@@ -7,6 +7,8 @@ from slipway.domain.payload_history import PAYLOADS
 from slipway.domain.payloads import LASTING, Payloads, Upgrade
 from slipway.errors import UnsupportedPayload
 
+from tests.builders import START
+
 FIVE = Payloads(
     (
         Upgrade(renamed={"weight": "share"}),

@@ -1,5 +1,6 @@
 """Token buckets: bursts, refills, shared accounts, and what is documented."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,7 @@ def _passes(
 def test_a_throttled_call_gets_the_error_of_its_service() -> None:
     async def scene() -> None:
         clock = Clock()
-        rates = Rates(clock, [MODIFY.slowed(2)])
+        rates = Rates(clock, [replace(MODIFY, burst=1)])
         assert _passes(rates)
         with pytest.raises(AwsError, match="Rate exceeded") as refused:
             rates.check("elbv2", "ModifyRule", {}, None)
@@ -99,9 +100,13 @@ def test_calls_of_other_services_are_free() -> None:
 
 
 def test_a_slowed_bucket_is_as_much_smaller_as_slower() -> None:
-    slow = MODIFY.slowed(2)
-    assert (slow.burst, slow.per_second) == (1, 0.25)
-    assert MODIFY.slowed(100).burst == 1
+    slow = Rate("read", "elbv2", frozenset(), 40, 10, "a page").slowed(2)
+    assert (slow.burst, slow.per_second) == (20, 5)
+
+
+def test_a_slowed_bucket_still_holds_what_one_stage_asks_for() -> None:
+    assert Rate("read", "elbv2", frozenset(), 40, 10, "a page").slowed(100).burst == 6
+    assert MODIFY.slowed(100).burst == 2
 
 
 def test_a_floor_is_what_comes_after_the_burst() -> None:
