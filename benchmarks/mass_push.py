@@ -27,11 +27,10 @@ REPOSITORY = "shop"
 POLICY = RolloutPolicy(
     steps=(Step(10, 60), Step(50, 60), Step(100, 60)),
     judge=JudgePolicy(min_requests=30),
-    look_seconds=60,
     retire_delay_seconds=60,
 )
-"""Defaults, but for bakes and looks of a minute and a short retirement: time that
-a rollout waits on purpose hides what it waits for in vain."""
+"""Defaults, but for bakes of a minute and a short retirement: time that a rollout waits
+on purpose hides what it waits for in vain."""
 REQUESTS_PER_SECOND = 20.0
 LONGEST_SECONDS = 4 * 3600
 

@@ -7,8 +7,9 @@ from slipway import clock
 from slipway.bounding import needed
 from slipway.domain.traffic import least_weights, may_carry, rising, weights
 from slipway.fence import writing
+from slipway.gateways.elbv2 import shares_in
 from slipway.stage import StageRequest, marked_at, note, stage
-from slipway.surroundings import healthy_now, slots_now, weights_now
+from slipway.surroundings import healthy_now, slots_now
 from slipway.wiring import App
 
 
@@ -37,7 +38,8 @@ def run(request: StageRequest, app: App) -> Shifted:
     wanted = weights(sides.candidate, weight)
     marks = app.journal.marks(rollout)
     with writing(rollout, request.held_fence, app):
-        current = least_weights(weights_now(service, app))
+        rules = [app.load_balancing.rules(binding) for binding in service.bindings]
+        current = least_weights([s for seen in rules for s in shares_in(seen)])
         permission = may_carry(
             wanted,
             healthy_now(service, app, rising(wanted, current)),
@@ -45,8 +47,8 @@ def run(request: StageRequest, app: App) -> Shifted:
             base=needed(rollout, slots_now(service, app), marks),
         )
         if permission.allowed:
-            for binding in service.bindings:
-                app.load_balancing.route(binding, wanted)
+            for binding, seen in zip(service.bindings, rules, strict=True):
+                app.load_balancing.route(binding, wanted, seen)
     if not permission.allowed:
         waited = clock.now() - marked_at(rollout, f"capacity-{request.step}", app)
         overdue = waited.total_seconds() > service.rollout.launch_timeout_seconds

@@ -13,7 +13,7 @@ MOST_CALLS = {
     "UpdateService": 4,
     "DescribeServices": 21,
     "ModifyRule": 3,
-    "DescribeRules": 13,
+    "DescribeRules": 9,
     "DescribeTargetHealth": 24,
     "GetMetricData": 3,
     "DescribeImages": 2,

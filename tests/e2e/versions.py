@@ -2,8 +2,8 @@
 
 A later version is a copy of all that ships, with its own payloads: the next one renames
 the task token, the one after adds a field that a stage relies on, the third renames
-what a look had heard. Its definitions, functions and history of payloads are all changed, so
-that a rollout goes wrong where an upgrade of its payload is missing.
+what a look had heard. Its definitions, functions and history of payloads are all
+changed, so that a rollout goes wrong where an upgrade of its payload is missing.
 """
 
 import shutil

@@ -26,11 +26,11 @@ def test_a_rollout_far_back_in_the_queue_looks_up_once_a_minute() -> None:
 
 def test_few_rollouts_look_as_often_as_their_records_say() -> None:
     assert look_seconds(15, 1) == 15
-    assert look_seconds(15, 60) == 15
+    assert look_seconds(15, 45) == 15
 
 
-def test_many_rollouts_look_four_times_a_second_together() -> None:
-    assert look_seconds(15, 100) == 25
+def test_many_rollouts_look_three_times_a_second_together() -> None:
+    assert look_seconds(15, 100) == 34
     assert look_seconds(60, 100) == 60
 
 

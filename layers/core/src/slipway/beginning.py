@@ -28,7 +28,9 @@ def turn_of(request: StageRequest, rollout: Rollout, app: App) -> Turn:
 def begin(rollout: Rollout, app: App) -> Gate:
     """Fix which slot is what; say whether the rollout is over before it began."""
     state = app.journal.state(rollout.service.name)
-    ended = settled(rollout, state, is_open=open_now(rollout.service, app))
+    # Load balancers answer few calls a second: they are asked where it counts.
+    is_open = state is None and open_now(rollout.service, app)
+    ended = settled(rollout, state, is_open=is_open)
     app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
     return ended
 

@@ -86,8 +86,8 @@ def too_old(service: str, cause: Cause, watermark: Watermark | None) -> Gate:
 def settled(rollout: Rollout, state: ServiceState | None, *, is_open: bool) -> Gate:
     """Decide, once the lease is held, whether there is anything to roll out.
 
-    `is_open` says whether the service's own rules forward. Where they do and no release
-    is known to serve, somebody else's does: nothing may be taken from it.
+    `is_open` says whether the service's own rules forward; it counts where no release
+    is known to serve. Then somebody else's does: nothing may be taken from it.
     """
     service, release = rollout.service, rollout.release
     if state is None and is_open:

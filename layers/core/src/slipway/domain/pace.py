@@ -10,15 +10,15 @@ from math import ceil
 
 from slipway.domain.service import LONGEST_LOOK_SECONDS
 
-START_INTERVAL = timedelta(seconds=1.25)
+START_INTERVAL = timedelta(seconds=1.5)
 """Between the starts of two rollouts. Each registers a task definition, of which ECS
-takes 1 a second (request-throttling); the rest is left to others."""
+takes 1 a second (request-throttling), and makes seven calls to load balancers around
+its first shift, and around each later one; those take 10 a second, of whatever kind
+(elb-api-throttling). A third of both is left to looks and to others."""
 
-LOOKS_PER_SECOND = 4
-"""By all rollouts together. A look asks each target group of the candidate, and load
-balancers take 10 calls a second, of whatever kind (elb-api-throttling): the rest is for
-what shifts and restores."""
-
+LOOKS_PER_SECOND = 3
+"""By all rollouts together. A look asks for the health of each of the candidate's
+target groups."""
 
 WAIT_SECONDS = 60
 """The longest that a rollout waits for its turn without looking."""

@@ -10,7 +10,7 @@ from slipway.errors import NotFound, Unavailable
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
@@ -31,7 +31,9 @@ CLOSED = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
+    """A rule, or a listener's default, that is the binding's or names its groups."""
+
     arn: str
     is_default: bool
     actions: Sequence[dict[str, Any]]
@@ -60,31 +62,39 @@ class LoadBalancing:
 
     def weights(self, binding: Binding) -> list[Weights]:
         """Return the slots' shares in each rule that forwards to them."""
-        return [r.shares for r in self._rules(binding) if r.shares is not None]
+        return shares_in(self.rules(binding))
 
     def is_open(self, binding: Binding) -> bool:
         """Whether the binding's own rule forwards to its groups."""
         return any(
             rule.arn == binding.rule_arn and rule.shares is not None
-            for rule in self._rules(binding)
+            for rule in self.rules(binding)
         )
 
-    def route(self, binding: Binding, weights: Weights | None) -> bool:
+    def route(
+        self,
+        binding: Binding,
+        weights: Weights | None,
+        seen: Sequence[Rule] | None = None,
+    ) -> bool:
         """Write `weights` to every rule that names either slot's group.
 
-        None closes the binding's own rule with a fixed response. Returns whether a
-        write was needed. Raises Unavailable where a rule does not read back as written.
+        None closes the binding's own rule with a fixed response. `seen` are its rules,
+        where the caller has just read them. Returns whether a write was needed. Raises
+        Unavailable where a rule does not read back as written.
         """
-        pending = _unlike(self._rules(binding), binding, weights)
+        before = self.rules(binding) if seen is None else seen
+        pending = _unlike(before, binding, weights)
         for rule in pending:
             self._write(binding, rule, weights)
-        if pending and _unlike(self._rules(binding), binding, weights):
+        if pending and _unlike(self.rules(binding), binding, weights):
             raise Unavailable(
                 f"{binding.rule_arn} does not read back as it was written"
             )
         return bool(pending)
 
-    def _rules(self, binding: Binding) -> list[_Rule]:
+    def rules(self, binding: Binding) -> list[Rule]:
+        """Read the binding's rules; raise NotFound where its own is gone."""
         rules = []
         with translated(f"DescribeRules {binding.listener_arn}"):
             pages = self._client.get_paginator("describe_rules")
@@ -96,7 +106,7 @@ class LoadBalancing:
                         continue
                     if own or shares is not None:
                         rules.append(
-                            _Rule(
+                            Rule(
                                 rule["RuleArn"],
                                 rule["IsDefault"],
                                 [dict(action) for action in rule["Actions"]],
@@ -111,7 +121,7 @@ class LoadBalancing:
             )
         return rules
 
-    def _write(self, binding: Binding, rule: _Rule, weights: Weights | None) -> None:
+    def _write(self, binding: Binding, rule: Rule, weights: Weights | None) -> None:
         kept = [
             _kept(action) for action in rule.actions if action["Type"] not in ROUTING
         ]
@@ -127,9 +137,14 @@ class LoadBalancing:
                 self._client.modify_rule(RuleArn=rule.arn, Actions=actions)
 
 
+def shares_in(rules: Iterable[Rule]) -> list[Weights]:
+    """Return the slots' shares in each rule that forwards to them."""
+    return [rule.shares for rule in rules if rule.shares is not None]
+
+
 def _unlike(
-    rules: list[_Rule], binding: Binding, weights: Weights | None
-) -> list[_Rule]:
+    rules: Sequence[Rule], binding: Binding, weights: Weights | None
+) -> list[Rule]:
     """Return the rules that do not yet say `weights`."""
     if weights is None:
         return [r for r in rules if r.arn == binding.rule_arn and r.shares is not None]
