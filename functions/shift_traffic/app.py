@@ -7,9 +7,8 @@ from slipway import clock
 from slipway.bounding import needed
 from slipway.domain.traffic import least_weights, may_carry, rising, weights
 from slipway.fence import writing
-from slipway.gateways.elbv2 import shares_in
 from slipway.stage import StageRequest, marked_at, note, stage
-from slipway.surroundings import healthy_now, slots_now
+from slipway.surroundings import healthy_now, rules_now, shares_of, slots_now
 from slipway.wiring import App
 
 
@@ -36,18 +35,17 @@ def run(request: StageRequest, app: App) -> Shifted:
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
     wanted = weights(sides.candidate, weight)
-    marks = app.journal.marks(rollout)
     with writing(rollout, request.held_fence, app):
-        rules = [app.load_balancing.rules(binding) for binding in service.bindings]
-        current = least_weights([s for seen in rules for s in shares_in(seen)])
+        rules = rules_now(service, app)
+        current = least_weights(shares_of(rules))
         permission = may_carry(
             wanted,
             healthy_now(service, app, rising(wanted, current)),
             current=current,
-            base=needed(rollout, slots_now(service, app), marks),
+            base=needed(rollout, slots_now(service, app), app.journal.marks(rollout)),
         )
         if permission.allowed:
-            for binding, seen in zip(service.bindings, rules, strict=True):
+            for binding, seen in rules:
                 app.load_balancing.route(binding, wanted, seen)
     if not permission.allowed:
         waited = clock.now() - marked_at(rollout, f"capacity-{request.step}", app)

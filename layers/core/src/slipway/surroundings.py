@@ -9,14 +9,16 @@ from slipway.domain.restore import Situation
 from slipway.domain.rollout import Sides
 from slipway.domain.service import Service, Slot
 from slipway.domain.traffic import Weights, least_weights
+from slipway.gateways.elbv2 import shares_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from slipway.domain.health import SlotView
     from slipway.domain.rollout import ServiceState
+    from slipway.domain.service import Binding
     from slipway.gateways.ecs import Ecs
-    from slipway.gateways.elbv2 import LoadBalancing
+    from slipway.gateways.elbv2 import LoadBalancing, Rule
 
 
 class Sight(Protocol):
@@ -49,13 +51,19 @@ def least(healthy: Mapping[Slot, Sequence[int]]) -> dict[Slot, int]:
     return {slot: min(counts, default=0) for slot, counts in healthy.items()}
 
 
+def rules_now(service: Service, app: Sight) -> list[tuple[Binding, list[Rule]]]:
+    """Return each binding with its rules."""
+    return [(b, app.load_balancing.rules(b)) for b in service.bindings]
+
+
+def shares_of(rules: Sequence[tuple[Binding, Sequence[Rule]]]) -> list[Weights]:
+    """Return the slots' shares in every rule of every binding that forwards to them."""
+    return [shares for _, seen in rules for shares in shares_in(seen)]
+
+
 def weights_now(service: Service, app: Sight) -> list[Weights]:
     """Return the slots' shares in every rule of every binding."""
-    return [
-        shares
-        for binding in service.bindings
-        for shares in app.load_balancing.weights(binding)
-    ]
+    return shares_of(rules_now(service, app))
 
 
 def open_now(service: Service, app: Sight) -> bool:
