@@ -5,6 +5,8 @@ from collections import Counter
 from localcloud.rates import DOCUMENTED
 
 from benchmarks.mass_push import POLICY, mass_push
+from benchmarks.one_rollout import POLICY as ONE
+from benchmarks.one_rollout import one_rollout
 from tests.e2e.stories import Story
 
 MOST_CALLS = {
@@ -37,6 +39,15 @@ def test_a_good_rollout_is_billed_few_transitions(good: Story) -> None:
     billed = [e.progress.transitions + e.progress.retries for e in good.executions]
     assert sum(billed) == 97
     assert max(billed) == 25
+
+
+async def test_a_rollout_costs_little_time_of_its_own_and_less_than_a_cent() -> None:
+    measured = await one_rollout()
+    # Each step waits for health and for its verdict, each noticed by the next look.
+    looks = 2 * len(ONE.steps) * ONE.look_seconds
+    assert 0 < measured.time.overhead_seconds < looks
+    assert measured.dollars["total"] < 0.01
+    assert measured.history_events < 1000
 
 
 async def test_a_push_for_many_starves_nobody_and_throttles_none_to_death() -> None:

@@ -371,6 +371,13 @@ def _push(stage: Stage, act: Act, random: Random) -> None:
     stage.pushed.append(digest)
 
 
+def _demand(stage: Stage, act: Act, random: Random) -> None:
+    del act
+    tasks = random.choice((0.5, 2.0, 4.0, 8.0))
+    stage.say("traffic", f"needs {tasks:g} tasks")
+    stage.world.demand(tasks)
+
+
 def _command(stage: Stage, act: Act, random: Random) -> None:
     del act
     verb = random.choice(VERBS)
@@ -394,6 +401,7 @@ def _sweep(stage: Stage, act: Act, random: Random) -> None:
 
 BY_KIND: dict[str, Struck] = {
     "push": _push,
+    "demand": _demand,
     "throttles": _throttles,
     "silences": _silences,
     "kills": _kills,

@@ -9,6 +9,7 @@ from localcloud.api import Call
 from localcloud.states import Execution
 from slipway.domain.control import Verb
 from slipway.domain.rollout import Outcome, Rollout
+from slipway.domain.scaling import IDLE, resting
 from slipway.domain.service import Slot
 from slipway.gateways.ecs import RELEASE_TAG
 from slipway.gateways.journal import NOBODY, Entry
@@ -22,6 +23,8 @@ NEEDS_NOTHING_OF = frozenset({"cloudwatch", "ecr"})
 """Services that a restore must not ask (invariant 8)."""
 GUILTY = frozenset({"RegisterTaskDefinition", "DescribeTaskDefinition"})
 """Calls that a restore must not make, for they are about what failed."""
+MOST_SURGE = 2
+"""Times the maximum: the last step gives the candidate as much as all traffic needs."""
 OVERRULING = frozenset({Verb.PROMOTE, Verb.SKIP})
 """Words of people that take the place of a judgement."""
 
@@ -63,6 +66,7 @@ class Oracle:
         if (call.service, call.operation) in WRITES:
             self._say(short(call.caller), f"{call.operation} {self._told(call)}")
             self._hold_fence(call)
+            self._hold_surge()
         if "LaunchCandidate" in call.caller and call.operation == "UpdateService":
             self._hold_order(call)
         if "Promote" in call.caller and call.operation == "TransactWriteItems":
@@ -87,6 +91,15 @@ class Oracle:
             self._breaks(3, f"{rollout_id} writes, {lease.rollout_id} has the lease")
         elif lease.write_until < self.world.cloud.clock.now():
             self._breaks(3, f"{rollout_id} writes after its time to write")
+
+    def _hold_surge(self) -> None:
+        """Invariant 6: both slots together have the maximum and a surge, at most."""
+        scaling = self.world.service.scaling
+        total = sum(self.world.desired().values())
+        if scaling is None or any(a.kind == "other actor" for a in self.plan.acts):
+            return
+        if total > MOST_SURGE * scaling.max_tasks:
+            self._breaks(6, f"{total} tasks, {scaling.max_tasks} is the maximum")
 
     def _hold_independence(
         self, service: str, operation: str, _: object, caller: str | None
@@ -191,6 +204,7 @@ class Oracle:
             if any(healthy.values()) and any(weights.values()) and not serving:
                 self._breaks(2, "traffic goes where nothing is healthy")
             return
+        self._hold_bounds(state.primary if state else None)
         if state is None:
             if any(desired.values()) or any(weights.values()):
                 self._breaks(6, f"nothing was promoted, and {desired} tasks remain")
@@ -205,6 +219,16 @@ class Oracle:
                 2, f"{primary} has {healthy[primary]} healthy of {desired[primary]}"
             )
         self._hold_release(primary, state.rollout_id)
+
+    def _hold_bounds(self, primary: Slot | None) -> None:
+        """Invariant 6: autoscaling has its bounds back, on the primary alone."""
+        scaling = self.world.service.scaling
+        if scaling is None:
+            return
+        for slot, target in self.world.targets().items():
+            self._say("at rest", f"{slot}: {target}")
+            if target != (resting(scaling) if slot == primary else IDLE):
+                self._breaks(6, f"{slot} was left with {target}")
 
     def _hold_release(self, primary: Slot, rollout_id: str) -> None:
         """Invariant 2: the tasks that serve are of the release that was promoted."""

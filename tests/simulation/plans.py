@@ -33,7 +33,7 @@ MISFORTUNES = {
     "command": "a person commands something",
     "sweep": "the sweep runs",
 }
-"""Every kind of act but the push, and what it is."""
+"""Every kind of act but pushes and demands, and what it is."""
 MOMENTARY = frozenset({"command", "crash", "other actor", "stop", "sweep", "update"})
 HARMFUL = frozenset({"sick tasks", "no capacity", "crash", "other actor"})
 """What can cost requests, whatever Slipway does."""
@@ -48,6 +48,8 @@ FLAWS: dict[str, dict[str, object]] = {
     "cannot be pulled": {"unpullable": True},
 }
 BAD = frozenset(FLAWS) - {"good"}
+SCALED_SHARE = 0.3
+"""Of worlds have a service that is autoscaled, and a demand that changes."""
 DYING = frozenset({"crashes later"})
 """Flaws with which a task that has traffic is gone before load balancers know."""
 
@@ -59,7 +61,7 @@ class Act:
     at: int
     """Modelled seconds since the world began."""
     kind: str
-    """Of `MISFORTUNES`, or push."""
+    """Of `MISFORTUNES`, or push, or demand."""
     seed: int
     seconds: int = 0
     """How long it lasts."""
@@ -81,11 +83,19 @@ class Plan:
     min_tasks: int
     acts: tuple[Act, ...]
     """By time."""
+    max_tasks: int | None = None
+    """Where the service is autoscaled; it is not where there is none."""
 
     @property
     def is_harmful(self) -> bool:
         """Whether requests can be lost, whatever Slipway does."""
         return any(act.kind in HARMFUL or act.flaw in DYING for act in self.acts)
+
+    @property
+    def tasks(self) -> str:
+        """How many tasks the service has at rest, as words."""
+        most = "" if self.max_tasks is None else f" to {self.max_tasks}"
+        return f"{self.min_tasks}{most}"
 
     def without(self, *left_out: int) -> "Plan":
         """Leave out acts, by their places."""
@@ -105,8 +115,19 @@ def draw(seed: int) -> Plan:
         _misfortune(random.choice(pushes), random)
         for _ in range(random.choice((1, 1, 2, 3, 5)))
     ]
-    acts = sorted(pushes + misfortunes, key=lambda act: act.at)
-    return Plan(seed, random.choice((1, 2, 3, 4)), tuple(acts))
+    min_tasks = random.choice((1, 2, 3, 4))
+    demands, max_tasks = _scaling(min_tasks, random)
+    acts = sorted([*pushes, *misfortunes, *demands], key=lambda act: act.at)
+    return Plan(seed, min_tasks, tuple(acts), max_tasks)
+
+
+def _scaling(min_tasks: int, random: Random) -> tuple[list[Act], int | None]:
+    """Draw a service's maximum, and when its demand changes, where it is autoscaled."""
+    if random.random() >= SCALED_SHARE:
+        return [], None
+    times = [0] + [random.randint(0, HORIZON_SECONDS) for _ in range(3)]
+    demands = [Act(at, "demand", random.getrandbits(32)) for at in times]
+    return demands, min_tasks + random.choice((0, 2, 6))
 
 
 def _misfortune(after: Act, random: Random) -> Act:

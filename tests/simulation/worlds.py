@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from localcloud.clock import SIMULATION_EPOCH, run_virtual
 from slipway.domain.control import Verb
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
+from slipway.domain.service import JudgePolicy, RolloutPolicy, Scaling, Step
 from slipway.sweeping import ROUND_MINUTES
 
 from tests.e2e.road import Road, spec, world
@@ -42,7 +42,7 @@ def play(
     runs at the end, at least.
     """
     trace = Trace()
-    trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.min_tasks} tasks")
+    trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.tasks} tasks")
     for number, act in enumerate(plan.acts):
         trace.add(SIMULATION_EPOCH, f"act {number}", f"at {act.at} s: {act}")
     try:
@@ -75,7 +75,10 @@ def _broken(plan: Plan) -> set[int]:
 
 
 async def _play(plan: Plan, trace: Trace, disturb: Faulty | None, rounds: int) -> None:
-    orders = spec("orders", POLICY, min_tasks=plan.min_tasks)
+    most, scaling = plan.max_tasks, None
+    if most is not None:
+        scaling = Scaling(plan.min_tasks, most)
+    orders = spec("orders", POLICY, min_tasks=plan.min_tasks, scaling=scaling)
     async with world(orders, seed=plan.seed) as made:
         made.send(REQUESTS_PER_SECOND)
         oracle, stage = Oracle(made, trace, plan), Stage(made, trace)
