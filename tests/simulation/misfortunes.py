@@ -9,13 +9,13 @@ from botocore.exceptions import ReadTimeoutError
 from localcloud.api import AwsError, Call, Fault
 from localcloud.blocking import Killed
 from localcloud.events import Delivery
-from localcloud.functions import FunctionError
+from localcloud.functions import Function, FunctionError
 from localcloud.metrics import Outage
 from localcloud.seams import TaskSpec, TaskStartError
 from slipway.domain.control import Verb
 from slipway.domain.service import Slot
 
-from tests.e2e.road import Road, client
+from tests.e2e.road import WRITES, Road, client
 from tests.e2e.versions import ahead
 from tests.simulation.plans import FLAWS, Act
 from tests.simulation.trace import Trace
@@ -189,11 +189,20 @@ def _slow_calls(stage: Stage, act: Act, random: Random) -> None:
 
 
 def _frozen_stage(stage: Stage, act: Act, random: Random) -> None:
-    """Hold one call of one stage, whose sandbox outlives its timeout with it."""
+    """Let one stage stand still around one call, and outlive its timeout.
+
+    Never between the fence's check and the call that it allowed: that a request which
+    was begun lands within seconds is what Slipway counts on.
+    """
+    frozen = random.choice(STAGES_THAT_WRITE)
     functions = stage.world.cloud.functions
     find = functions.find
-    functions.find = lambda name: replace(find(name), timeout_seconds=DAY)  # type: ignore[method-assign]
-    frozen = random.choice(STAGES_THAT_WRITE)
+
+    def outliving(name: str) -> Function:
+        found = find(name)
+        return replace(found, timeout_seconds=DAY) if frozen in found.name else found
+
+    functions.find = outliving  # type: ignore[method-assign]
     calls_before = random.randint(0, 7)
     seen: list[Call] = []
 
@@ -203,7 +212,11 @@ def _frozen_stage(stage: Stage, act: Act, random: Random) -> None:
         seen.append(call)
         if len(seen) != calls_before + 1:
             return None
-        return Fault(wait_seconds=random.randint(60, 900))
+        seconds = random.randint(60, 900)
+        before = random.random() < 0.5 and (call.service, call.operation) not in WRITES
+        if before:
+            return Fault(wait_seconds=seconds)
+        return Fault(frozen_seconds=seconds)
 
     # In force to the end: its call may come long after it was drawn.
     stage.faulty.append(hold_up)
@@ -431,6 +444,8 @@ def short(name: str | None) -> str:
 
 def _told(fault: Fault) -> str:
     how = [f"waits {fault.wait_seconds:.1f} s"] if fault.wait_seconds else []
+    if fault.frozen_seconds:
+        how.append(f"then stands still for {fault.frozen_seconds:.1f} s")
     if fault.failure is not None:
         text = getattr(fault.failure, "code", type(fault.failure).__name__)
         how.append(str(text))

@@ -107,6 +107,8 @@ class Fault:
     client, or blocking.Killed."""
     silence_seconds: float = 0.0
     """How long the caller waits for its failure."""
+    frozen_seconds: float = 0.0
+    """How long the caller stands still once it has its answer."""
 
 
 class Principal(Protocol):
@@ -248,7 +250,9 @@ class Router:
         await self.clock.sleep(fault.wait_seconds)
         if fault.failure is None:
             await self.clock.sleep(fault.lands_seconds)
-            return await self._take_effect(request, call)
+            response = await self._take_effect(request, call)
+            await self.clock.sleep(fault.frozen_seconds)
+            return response
         if fault.takes_effect:
             landing = asyncio.create_task(self._land(fault, request, call))
             self._landing.add(landing)
