@@ -54,7 +54,7 @@ faults: .venv/synced ## Let every AWS call of a rollout meet every fault (half a
 	@$(RUN) python -m tests.simulation.faults
 
 .PHONY: bench
-bench: .venv/synced ## Push once for SERVICES=100, all API rates on; see benchmarks/
+bench: .venv/synced ## Roll out one service, then SERVICES=100 by one push, with API rates
 	@$(RUN) python -m benchmarks --services $(SERVICES)
 
 .PHONY: check

@@ -10,8 +10,8 @@ from pathlib import Path
 from localcloud.clock import run_virtual
 from localcloud.rates import DOCUMENTED
 
-from benchmarks.mass_push import POLICY, mass_push
-from benchmarks.one_rollout import one_rollout
+from benchmarks.mass_push import mass_push
+from benchmarks.one_rollout import POLICY, one_rollout
 
 REPORT = Path(__file__).parents[1] / "build" / "benchmarks.json"
 FULL = 100
@@ -29,8 +29,8 @@ def main() -> None:
     measured = {
         "one_rollout": asdict(run_virtual(one_rollout())),
         "mass_push": asdict(run_virtual(mass_push(count, POLICY, rates))),
+        "took_seconds": round(time.monotonic() - began, 1),
     }
-    measured["cpu_seconds"] = {"all": round(time.monotonic() - began, 1)}
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(measured, indent=2) + "\n")
     print(REPORT.read_text(), end="")  # noqa: T201  a person waits for it

@@ -13,24 +13,18 @@ from typing import TYPE_CHECKING
 from localcloud.fixture import ServiceSpec
 from localcloud.rates import DOCUMENTED, Bucket, Rate, Rates
 from slipway.domain.rollout import Outcome
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
 
+from benchmarks.one_rollout import POLICY
 from tests.e2e.road import POLL_SECONDS, Road, host_of, road
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from slipway.domain.service import RolloutPolicy
     from slipway.gateways.journal import Entry
 
 REPOSITORY = "shop"
-POLICY = RolloutPolicy(
-    steps=(Step(10, 60), Step(50, 60), Step(100, 60)),
-    judge=JudgePolicy(min_requests=30),
-    retire_delay_seconds=60,
-)
-"""Defaults, but for bakes of a minute and a short retirement: time that a rollout waits
-on purpose hides what it waits for in vain."""
 REQUESTS_PER_SECOND = 20.0
 LONGEST_SECONDS = 4 * 3600
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 POLICY = RolloutPolicy(
     steps=(Step(10, 60), Step(50, 60), Step(100, 60)), retire_delay_seconds=60
 )
-"""Defaults, looks of 15 s among them, but for short bakes: these cost looks only."""
+"""Defaults, looks of 15 s among them, but for short bakes and a short retirement: what
+a rollout waits for on purpose costs looks only, and hides what it waits for in vain."""
 MINUTE = 60
 GIGABYTES = 0.5
 """Memory of a function, as template.yaml says."""

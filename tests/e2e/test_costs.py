@@ -4,9 +4,8 @@ from collections import Counter
 
 from localcloud.rates import DOCUMENTED
 
-from benchmarks.mass_push import POLICY, mass_push
-from benchmarks.one_rollout import POLICY as ONE
-from benchmarks.one_rollout import one_rollout
+from benchmarks.mass_push import mass_push
+from benchmarks.one_rollout import POLICY, one_rollout
 from tests.e2e.stories import Story
 
 MOST_CALLS = {
@@ -44,7 +43,7 @@ def test_a_good_rollout_is_billed_few_transitions(good: Story) -> None:
 async def test_a_rollout_costs_little_time_of_its_own_and_less_than_a_cent() -> None:
     measured = await one_rollout()
     # Each step waits for health and for its verdict, each noticed by the next look.
-    looks = 2 * len(ONE.steps) * ONE.look_seconds
+    looks = 2 * len(POLICY.steps) * POLICY.look_seconds
     assert 0 < measured.time.overhead_seconds < looks
     assert measured.dollars["total"] < 0.01
     assert measured.history_events < 1000
