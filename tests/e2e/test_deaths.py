@@ -103,6 +103,7 @@ async def test_a_restore_that_dies_too_is_taken_up_by_the_sweep() -> None:
 
 
 async def test_the_next_push_rolls_out_after_a_death() -> None:
+    """Invariant 2 (pipecd#934: a deployment waited in the queue for ever)."""
     async with road(SHORT, at_rest=False) as world:
         flow = await world.first_release()
         digest = world.push("v2")

@@ -1,5 +1,6 @@
 """A good release: step by step to the primary, and no request notices."""
 
+import asyncio
 from typing import Any
 
 from localcloud.api import Call
@@ -87,6 +88,24 @@ async def test_slots_take_turns() -> None:
         assert entry.outcome is Outcome.PROMOTED
         assert world.weights() == {Slot.A: 100, Slot.B: 0}
         assert world.desired() == {Slot.A: 4, Slot.B: 0}
+
+
+async def test_a_primary_that_is_ill_does_not_block_the_release_that_mends_it() -> None:
+    """The promise (flagger#639: an unhealthy primary blocked its own fix)."""
+    async with road() as world:
+        await world.first_release()
+
+        async def keep_ill() -> None:
+            while world.weights()[Slot.A]:
+                world.runtime.sick.update(t.address or "" for t in world.tasks(Slot.A))
+                await world.pause(5)
+
+        illness = asyncio.create_task(keep_ill())
+        await world.until(lambda: world.healthy(Slot.A) == 0)
+        entry = await world.ended(world.push("v2"))
+        assert entry.outcome is Outcome.PROMOTED, entry.reason
+        assert world.weights() == {Slot.A: 0, Slot.B: 100}
+        await illness
 
 
 async def test_a_primary_scaled_out_in_mid_rollout_gets_a_candidate_as_large() -> None:

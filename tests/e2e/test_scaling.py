@@ -125,7 +125,10 @@ def test_a_service_that_does_not_scale_makes_no_call_to_autoscaling(
 
 
 async def test_capacity_neither_dips_nor_doubles_while_weights_move() -> None:
-    """Invariants 1 and 6."""
+    """Invariants 1 and 6.
+
+    containers-roadmap#525: scaling in mid-deployment added both releases' tasks up.
+    """
     async with road(SCALED, scaling=BOUNDS, min_tasks=2) as world:
         flow = await four_tasks(world)
         with watched(world, 4) as watch:

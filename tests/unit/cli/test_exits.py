@@ -12,6 +12,10 @@ def test_every_outcome_has_a_code_of_its_own() -> None:
 
 
 def test_only_a_promotion_is_a_success() -> None:
+    """aws-actions/amazon-ecs-deploy-task-definition#191 was green after a rollback.
+
+    ecspresso#169: success was reported as failure.
+    """
     assert {outcome for outcome in Outcome if of(outcome) == 0} == {Outcome.PROMOTED}
 
 
