@@ -238,8 +238,9 @@ def _wrong_weights(
 ) -> _Wrong:
     healthy, other = place.healthy, primary.other
     last_resort = overdue and healthy[other] == 0 < healthy[primary]
-    if move is Move.GIVE_TRAFFIC and healthy[primary] < place.base and not last_resort:
-        return 1, f"all weight to {healthy[primary]} healthy of {place.base}"
+    needed = max(place.base, place.desired[primary])
+    if move is Move.GIVE_TRAFFIC and healthy[primary] < needed and not last_resort:
+        return 1, f"all weight to {healthy[primary]} healthy of {needed}"
     may_yield = overdue and healthy[primary] == 0 < healthy[other]
     if move is Move.YIELD_TRAFFIC and not may_yield:
         return 2, "the primary lost its traffic while it could have it"

@@ -56,6 +56,16 @@ def test_health_comes_before_weight() -> None:
     assert decide(healthy=(BASE, 0)).move is Move.GIVE_TRAFFIC
 
 
+def test_a_primary_that_scaled_out_is_as_healthy_as_it_is_large_before_it_gets_more() -> (
+    None
+):
+    move = decide(desired=(6, BASE), healthy=(5, BASE))
+    assert move == NextMove(Move.AWAIT_HEALTH, A, "slot a has 5 healthy of 6 needed")
+    late = decide(desired=(6, BASE), healthy=(5, BASE), since_begin=61)
+    assert late.move is Move.GIVE_UP
+    assert decide(desired=(6, BASE), healthy=(6, 0)).move is Move.GIVE_TRAFFIC
+
+
 def test_a_primary_with_all_weight_needs_none() -> None:
     move = decide(healthy=(0, 0), shares=weights(A, 100))
     assert move.move is Move.REMOVE_CANDIDATE
@@ -192,7 +202,7 @@ class Obedient:
                 pass
 
     def _give(self, primary: Slot) -> None:
-        if self.healthy[primary] < BASE:
+        if self.healthy[primary] < max(BASE, self.desired[primary]):
             assert self.seconds > TIMEOUT_SECONDS
             assert self.healthy[primary] > 0
             assert self.healthy[primary] > self.healthy[primary.other]
@@ -270,7 +280,7 @@ def test_whatever_comes_up_or_not_the_way_back_ends_and_takes_no_health_for_gran
     if last is Move.GIVE_UP:
         assert cloud.rules == before
         assert Move.REMOVE_CANDIDATE not in cloud.made
-        assert cloud.healthy[primary] < BASE
+        assert cloud.healthy[primary] < max(BASE, cloud.desired[primary])
         assert cloud.healthy[primary.other] > 0 or cloud.healthy[primary] == 0
     else:
         assert cloud.desired[primary.other] == 0

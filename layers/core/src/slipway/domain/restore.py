@@ -82,15 +82,18 @@ def next_move(
 def _give_all(
     situation: Situation, primary: Slot, base: int, *, overdue: bool
 ) -> tuple[Move, str] | None:
-    """Return the next move towards all weight on the primary, None where it has it."""
+    """Return the next move towards all weight on the primary, None where it has it.
+
+    A primary that scaled out meanwhile has to be as healthy as it is large by now.
+    """
     desired, healthy = situation.desired[primary], situation.healthy[primary]
-    other = primary.other
+    other, needed = primary.other, max(base, situation.desired[primary])
     if desired < base:
         return Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks"
     if situation.weights.get(primary, 0) == ALL_TRAFFIC:
         return None
-    facts = f"slot {primary} has {healthy} healthy of {base} needed"
-    if healthy >= base:
+    facts = f"slot {primary} has {healthy} healthy of {needed} needed"
+    if healthy >= needed:
         return Move.GIVE_TRAFFIC, facts
     if not overdue:
         return Move.AWAIT_HEALTH, facts
