@@ -56,9 +56,7 @@ def test_health_comes_before_weight() -> None:
     assert decide(healthy=(BASE, 0)).move is Move.GIVE_TRAFFIC
 
 
-def test_a_primary_that_scaled_out_is_as_healthy_as_it_is_large_before_it_gets_more() -> (
-    None
-):
+def test_a_primary_that_scaled_out_gets_more_once_it_is_as_healthy_as_large() -> None:
     move = decide(desired=(6, BASE), healthy=(5, BASE))
     assert move == NextMove(Move.AWAIT_HEALTH, A, "slot a has 5 healthy of 6 needed")
     late = decide(desired=(6, BASE), healthy=(5, BASE), since_begin=61)
