@@ -82,7 +82,10 @@ def _play_all(first: int, count: int) -> int:
         outlines = list(processes.map(_of_model, seeds, chunksize=CHUNK))
     with Pool(maxtasksperchild=WORLDS_PER_PROCESS) as processes:
         seeds = range(first, first + of_worlds)
-        outlines += processes.map(_of_world, seeds, chunksize=1)
+        for outline in processes.imap(_of_world, seeds):
+            outlines.append(outline)
+            if outline.broken:
+                _say(f"world {outline.seed} breaks {outline.broken}")
     report = {
         "examples": count,
         "models": _counted(outline.model for outline in outlines),
@@ -145,6 +148,7 @@ def _counted(names: Iterable[str]) -> dict[str, int]:
 
 def _say(*lines: str) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
