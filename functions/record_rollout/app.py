@@ -23,7 +23,10 @@ def run(request: StageRequest, app: App) -> Recorded:
     """Write outcome and receipt; tell who listens, and a person if one is needed."""
     if request.outcome is None:
         raise InvalidRecord(f"rollout {request.rollout_id} came here without outcome")
-    rollout = app.journal.rollout(request.service, request.rollout_id)
+    rollout = app.journal.find_rollout(request.service, request.rollout_id)
+    if rollout is None:
+        # The sweep stores it, finds it dead, and has it recorded.
+        return Recorded(request.outcome, request.reason)
     outcome = app.journal.finish(
         rollout,
         request.outcome,

@@ -30,7 +30,10 @@ class Restored:
 
 def run(request: StageRequest, app: App) -> Restored:
     """Make the move that the situation of this moment asks for."""
-    rollout = app.journal.rollout(request.service, request.rollout_id)
+    rollout = app.journal.find_rollout(request.service, request.rollout_id)
+    if rollout is None:
+        outcome = request.outcome or Outcome.ROLLED_BACK
+        return Restored(Move.DONE, "it was never stored", outcome, request.fence)
     note(app, rollout, RESTORE_BEGAN, request.reason)
     if rollout.sides is None:
         outcome = ended_by(request, rollout, app)

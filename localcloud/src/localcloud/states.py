@@ -108,6 +108,7 @@ class States:
         self._functions = functions
         self._events = events
         self._listeners: list[Callable[[Execution, str], object]] = []
+        self._followers: list[Callable[[Execution, str], object]] = []
         self._callbacks: dict[str, Callback] = {}
 
     def create(self, name: str, definition: Definition) -> StateMachine:
@@ -122,6 +123,10 @@ class States:
     def listen(self, listener: Callable[[Execution, str], object]) -> None:
         """Call back with an execution and its new status whenever that changes."""
         self._listeners.append(listener)
+
+    def follow(self, follower: Callable[[Execution, str], object]) -> None:
+        """Call back with an execution and the state that it enters."""
+        self._followers.append(follower)
 
     @property
     def operations(self) -> Mapping[str, Callable[[Parameters], dict[str, Any]]]:
@@ -200,6 +205,7 @@ class States:
 
     async def _run(self, execution: Execution, payload: Any) -> None:
         machine = execution.machine
+        execution.progress.on_enter = lambda state: self._follow(execution, state)
         identity = Identity(
             execution.arn, execution.name, machine.arn, machine.name, execution.started
         )
@@ -226,6 +232,10 @@ class States:
         else:
             execution.output = json.dumps(output)
             self._end(execution, "SUCCEEDED")
+
+    def _follow(self, execution: Execution, state: str) -> None:
+        for follower in list(self._followers):
+            follower(execution, state)
 
     def _cut_off(self, execution: Execution, status: str) -> None:
         self._end(execution, status)

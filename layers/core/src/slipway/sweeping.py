@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from slipway.domain.release import Cause, Image
-from slipway.domain.rollout import Outcome
+from slipway import clock
+from slipway.domain.release import Cause, Image, release_of
+from slipway.domain.rollout import Outcome, Rollout
 from slipway.errors import SlipwayError
 from slipway.reaction import UNUSABLE, reject
 from slipway.recovering import recover
@@ -61,7 +62,12 @@ def _start_newest(service: Service, images: list[Image], app: App) -> None:
     if watermark is not None and newest.pushed_at <= watermark.ordered_at:
         return
     cause = Cause(newest.repository, newest.tag, newest.digest, newest.pushed_at)
-    start(service.name, cause, app)
+    rollout_id = start(service.name, cause, app)
+    if not app.rollouts.is_running(rollout_id):
+        # It may have ended before it was stored. As it is open now, it is recovered.
+        subnet_ids = app.settings.subnet_ids
+        release = release_of(service, cause.digest, subnet_ids=subnet_ids)
+        app.journal.begin(Rollout(rollout_id, service, cause, release, clock.now()))
 
 
 def _turn(service: str) -> int:

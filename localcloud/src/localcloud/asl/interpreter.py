@@ -6,7 +6,7 @@ https://states-language.net; times are modelled seconds.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -78,6 +78,16 @@ class Progress:
     state: str | None = None
     """The state it is in, or was last in."""
     visited: list[str] = field(default_factory=list)
+    on_enter: Callable[[str], object] = field(default=lambda _: None)
+    """Called with each state as it is entered."""
+
+    def enter(self, state: str) -> None:
+        """Go on to a state."""
+        self.state = state
+        self.visited.append(state)
+        self.transitions += 1
+        self.record(1)
+        self.on_enter(state)
 
     def record(self, events: int) -> None:
         """Add to the history; StatesError where it grows too long."""
@@ -137,10 +147,7 @@ class Interpreter:
     async def _walk(self, payload: Any) -> Any:
         name: str | None = self._definition.start_at
         while name is not None:
-            self._progress.state = name
-            self._progress.visited.append(name)
-            self._progress.transitions += 1
-            self._progress.record(1)
+            self._progress.enter(name)
             await self._clock.sleep(TRANSITION_SECONDS)
             visit = _Visit(self._definition.states[name], payload, self._clock.now())
             name, payload = await self._enter(visit)

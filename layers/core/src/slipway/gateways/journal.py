@@ -209,10 +209,15 @@ class Journal:
 
     def rollout(self, name: str, rollout_id: str) -> Rollout:
         """Return a rollout; raise NotFound or InvalidRecord."""
-        item = self._table.get(f"SERVICE#{name}", f"ROLLOUT#{rollout_id}")
-        if item is None:
+        rollout = self.find_rollout(name, rollout_id)
+        if rollout is None:
             raise NotFound(f"the journal has no rollout {rollout_id} of {name}")
-        return _parse(_ROLLOUT, item, f"rollout {rollout_id}")
+        return rollout
+
+    def find_rollout(self, name: str, rollout_id: str) -> Rollout | None:
+        """Return a rollout, None where none was stored; raise InvalidRecord."""
+        item = self._table.get(f"SERVICE#{name}", f"ROLLOUT#{rollout_id}")
+        return _parse(_ROLLOUT, item, f"rollout {rollout_id}") if item else None
 
     def outcome(self, rollout: Rollout) -> Outcome | None:
         """Return how a rollout ended, None while it has not."""
