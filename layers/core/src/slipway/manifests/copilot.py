@@ -1,5 +1,9 @@
 """Keys of AWS Copilot's manifest that have another home here, or none."""
 
+from collections.abc import Mapping
+
+from slipway.manifests.problems import nearest
+
 _NLB_RULE = (
     "a Network Load Balancer passes connections on and reads no requests, so it has "
     "no rules: use http with an Application Load Balancer, or leave it out"
@@ -29,7 +33,6 @@ _ADVICE = {
         "credentials": "images come from ECR, by execution_role",
         "repository": "location names the repository",
     },
-    "Http": {},
     "HttpRule": {
         "host": "alias names hosts",
         "version": "image.protocol says what the container speaks: http, http2, grpc",
@@ -47,7 +50,6 @@ _ADVICE = {
         "ssl_policy": "the load balancer's default policy holds: leave it out",
         "stickiness": "connections stay where they are: leave it out",
     },
-    "Nlb": {},
     "Count": {
         "spot": "spot_percentage says how much of it is Spot",
         "min": "it belongs in range: range.min",
@@ -67,10 +69,18 @@ _ADVICE = {
         "image": "output goes to a log group of CloudWatch: group",
     },
 }
+WORDS: Mapping[str, Mapping[str, str]] = _ADVICE
+"""By section and key: where to go instead."""
 _KIN = {"Http": "HttpRule", "Nlb": "NlbListener", "Defaults": "Service"}
 
 
 def advice(section: str, key: str) -> str | None:
-    """Say where a key that a section does not have belongs, None where unknown."""
-    own = _ADVICE.get(section, {}).get(key)
-    return own or _ADVICE.get(_KIN.get(section, ""), {}).get(key)
+    """Say where a key that a section does not have belongs, None where unknown.
+
+    A key that is nearly one of those counts as it.
+    """
+    known = {**_ADVICE.get(_KIN.get(section, ""), {}), **_ADVICE.get(section, {})}
+    near = nearest(key, known)
+    if near is None:
+        return None
+    return known[key] if key in known else f"did you mean {near}? {known[near]}"

@@ -29,6 +29,8 @@ REFUSED = "refused"
 
 _DURATION = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
 _HOUR, _MINUTE = 3600, 60
+DURATION_FORM = r"^(\d+h)?(\d+m)?(\d+s)?$"
+"""What tells a duration from other texts in JSON Schema."""
 
 
 def refused(
@@ -173,7 +175,11 @@ class Seconds(_Kind):
         return {
             "anyOf": [
                 Whole(self.least, self.most).schema(),
-                {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+s)?$"},
+                {
+                    "type": "string",
+                    "pattern": DURATION_FORM,
+                    "patternErrorMessage": self.allowed,
+                },
             ]
         }
 
@@ -201,7 +207,12 @@ class Words(_Kind):
     def schema(self) -> dict[str, Any]:
         """Say the same in JSON Schema."""
         bound = {} if self.longest is None else {"maxLength": self.longest}
-        return {"type": "string", "pattern": f"^(?:{self.form})$", **bound}
+        return {
+            "type": "string",
+            "pattern": f"^(?:{self.form})$",
+            "patternErrorMessage": self.allowed,
+            **bound,
+        }
 
 
 @dataclass(frozen=True, slots=True)

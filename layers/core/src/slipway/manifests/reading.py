@@ -22,13 +22,14 @@ from slipway.manifests.records import (
     ServiceRecord,
     target_group_name,
 )
-from slipway.manifests.service import Service
+from slipway.manifests.service import Defaults, Service
 from slipway.manifests.service_checks import check_service
-from slipway.manifests.shape import Written, fit
+from slipway.manifests.shape import MISSING, Written, fit
 
 ENVIRONMENT_FILE = "environment.yaml"
 SERVICES = "services/"
 SUFFIX = ".yaml"
+DEFAULTS = "defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,14 @@ class _Reader:
         self._files = files
         self._environment_file = environment_file
         self._others: set[str] = set()
+        self._said: set[tuple[int, int]] = set()
+        """Where the defaults have problems of their own."""
 
     def read(self) -> EnvironmentRecord | None:
         root = self._parsed(self._environment_file)
-        environment = None if root is None else self._fitted(Environment, root)
+        environment = None if root is None else self._environment(root)
         name = "" if root is None else _text(root, "name")
-        defaults = root.nodes.get("defaults") if isinstance(root, Keys) else None
+        defaults = None if root is None else root.nodes.get(DEFAULTS)
         services = {
             file: service
             for file in sorted(self._files)
@@ -95,14 +98,34 @@ class _Reader:
             tuple(sorted(self._others)),
         )
 
-    def _fitted[M: (Environment, Service)](
-        self, model: type[M], tree: Tree
-    ) -> Written[M] | None:
-        written, problems = fit(model, tree)
+    def _environment(self, root: Keys) -> Written[Environment] | None:
+        """Read the environment; its defaults may be parts that services complete."""
+        rest = {key: node for key, node in root.nodes.items() if key != DEFAULTS}
+        written, problems = fit(Environment, Keys(root.place, rest))
         self.problems += problems
+        if DEFAULTS not in root.nodes:
+            return written
+        defaults, problems = fit(Defaults, root.nodes[DEFAULTS])
+        self.problems += [p for p in problems if p.found != MISSING]
+        self._said = {(p.line, p.column) for p in problems}
+        if written is None or defaults is None:
+            return written
+        update = {DEFAULTS: defaults.model}
+        whole = written.model.model_copy(update=update)
+        return Written(whole, root, written.doubted)
+
+    def _fitted(self, tree: Tree) -> Written[Service] | None:
+        """Read a service. What is wrong with the defaults alone is said once."""
+        written, problems = fit(Service, tree)
+        self.problems += [
+            problem
+            for problem in problems
+            if problem.file != self._environment_file
+            or (problem.line, problem.column) not in self._said
+        ]
         return written
 
-    def _parsed(self, file: str) -> Tree | None:
+    def _parsed(self, file: str) -> Keys | None:
         content = self._files.get(file)
         if content is None:
             allowed = "the file that describes the environment"
@@ -120,10 +143,10 @@ class _Reader:
             return None
         tree, problems = parse(file, text)
         self.problems += problems
-        if tree is not None and not isinstance(tree, Keys):
-            self.problems.append(problem_at(tree.place, shown(tree), "keys"))
-            return None
-        return tree
+        if tree is None or isinstance(tree, Keys):
+            return tree
+        self.problems.append(problem_at(tree.place, shown(tree), "keys"))
+        return None
 
     def _service(
         self, file: str, defaults: Tree | None, environment: str
@@ -148,9 +171,9 @@ class _Reader:
         for name, change in changes.items():
             if name != environment:
                 self._others.add(name)
-                self._fitted(Service, overlay(base, change))
+                self._fitted(overlay(base, change))
         own_change = changes.get(environment, Keys(root.place, {}))
-        return self._fitted(Service, overlay(base, own_change))
+        return self._fitted(overlay(base, own_change))
 
     def _name_once(self, services: Mapping[str, Written[Service]]) -> None:
         first: dict[str, str] = {

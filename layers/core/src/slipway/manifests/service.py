@@ -425,8 +425,8 @@ class HttpRule(Section):
             values += header
         if len(values) > _MOST_VALUES:
             raise refused(
-                f"at most {_MOST_VALUES} hosts, path patterns and header values a rule; "
-                "a path without * counts twice",
+                f"at most {_MOST_VALUES} hosts, path patterns and header values a "
+                "rule; a path without * counts twice",
                 found=f"{len(values)} values",
             )
         wildcards = sum(value.count("*") + value.count("?") for value in values)
@@ -829,7 +829,9 @@ class Defaults(Section):
             Whole(1, 5000).schema(),
             "a whole number of tasks, or keys (range, cpu_percentage, ...)",
         ),
-    ] = Count(range=Range(min=1, max=1))
+    ] = Field(
+        default=Count(range=Range(min=1, max=1)), json_schema_extra={"default": 1}
+    )
     """How many tasks; a number alone is one that stays."""
     storage: Storage = Field(default_factory=Storage)
     """What a task may write to."""

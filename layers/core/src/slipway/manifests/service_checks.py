@@ -68,6 +68,8 @@ def _size(written: Written[Service], _: Environment) -> Iterator[Problem]:
     if service.memory not in MEMORY_MIB[service.cpu]:
         allowed = f"MiB that Fargate has for cpu {service.cpu}: {offered(service.cpu)}"
         key = "memory" if _says(written, "memory") else "cpu"
+        if key == "cpu" and () in written.doubted:
+            return
         yield from written.problem((key,), allowed, f"memory {service.memory}")
 
 

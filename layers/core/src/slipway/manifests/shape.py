@@ -29,7 +29,8 @@ class Written[M: BaseModel]:
         self, path: Path, allowed: str, found: str | None = None
     ) -> list[Problem]:
         """Return a problem of a field; none where an unknown key may be the reason."""
-        if path[:-1] in self.doubted:
+        _, rest = find(self.tree, path)
+        if path[:-1] in self.doubted and (rest or found == MISSING):
             return []
         return [_problem(self.tree, path, allowed, found)]
 
@@ -148,10 +149,9 @@ def _known(model: type[BaseModel], path: Path) -> str:
     names = keys_of(section)
     if section.__name__ == "Service":
         names.append("environments")
-    told = advice(section.__name__, word)
-    if told is not None:
-        return told
-    return f"{meant(word, names)}there are {', '.join(sorted(names))}"
+    near = meant(word, names)
+    told = None if near else advice(section.__name__, word)
+    return told or f"{near}there are {', '.join(sorted(names))}"
 
 
 def _problem(tree: Tree, path: Path, allowed: str, found: str | None = None) -> Problem:
