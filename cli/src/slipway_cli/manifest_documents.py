@@ -89,20 +89,23 @@ def _tidy(node: Any) -> None:
         return
     if isinstance(node.get("title"), str):
         del node["title"]
-    if "default" in node and node["default"] in (None, {}, []):
+    if node.get("default", "") in (None, {}, []):
         del node["default"]
     if isinstance(node.get("description"), str):
         node["description"] = " ".join(node["description"].split())
     if "patternProperties" in node:
         node["additionalProperties"] = False
-    options = [o for o in node.get("anyOf", []) if o != {"type": "null"}]
-    if options:
-        node["anyOf"] = options
     for value in node.values():
         _tidy(value)
-    if len(options) == 1:
-        del node["anyOf"]
-        node |= {key: v for key, v in options[0].items() if key not in node}
+    _tidy_options(node)
+
+
+def _tidy_options(node: Schema) -> None:
+    options = [o for o in node.pop("anyOf", []) if o != {"type": "null"}]
+    if len(options) > 1:
+        node["anyOf"] = options
+    for option in options if len(options) == 1 else ():
+        node |= {key: value for key, value in option.items() if key not in node}
 
 
 def _parts(definitions: Mapping[str, Schema]) -> dict[str, Schema]:
@@ -164,8 +167,8 @@ _HEAD = """\
 <!-- Made by `make manifest` from the models; change those instead. -->
 
 A folder describes an environment: `environment.yaml`, and `services/NAME.yaml` for each
-service. [The boutique](../examples/boutique) is one. See whether yours holds, without an
-AWS account:
+service. [The boutique](../examples/boutique) is one. See whether yours holds, without
+an AWS account:
 
 ```sh
 uv run slipway validate examples/boutique
@@ -213,11 +216,12 @@ not.
 
 ## How a service rolls out
 
-With `http` or `nlb` its releases roll out as a canary: weights rise step by step. Without
-them there are no weights, and tasks are replaced in batches, on their health alone. A
-canary on gRPC or behind a Network Load Balancer needs `rollout.judge.metric`: a gRPC
-failure is an answer with HTTP 200, and a Network Load Balancer counts no answers. Else
-say `rollout.strategy: batches`. `slipway validate` tells each service's mode, and why.
+With `http` or `nlb` its releases roll out as a canary: weights rise step by step.
+Without them there are no weights, and tasks are replaced in batches, on their health
+alone. A canary on gRPC or behind a Network Load Balancer needs `rollout.judge.metric`:
+a gRPC failure is an answer with HTTP 200, and a Network Load Balancer counts no answers.
+Else say `rollout.strategy: batches`. `slipway validate` tells each service's mode, and
+why.
 """
 _COPILOT = """
 ## Coming from AWS Copilot
@@ -258,8 +262,8 @@ def _sections(title: str, model: type[BaseModel], skip: set[str]) -> Iterator[st
     yield from _table(schema, definitions)
     if model is Service:
         yield (
-            "| `environments` | | [what environments change]"
-            "(#what-an-environment-changes), by their names |\n"
+            "| `environments` | names, each with keys of a service | "
+            "[What environments change](#what-an-environment-changes). |\n"
         )
     waiting = [name for name in _references(schema["properties"]) if name not in skip]
     done: set[str] = set()
@@ -277,14 +281,17 @@ def _sections(title: str, model: type[BaseModel], skip: set[str]) -> Iterator[st
 def _table(section: Schema, definitions: Mapping[str, Schema]) -> Iterator[str]:
     yield "| key | takes | what it says |\n|---|---|---|\n"
     required = section.get("required", ())
-    for key, field in section["properties"].items():
+    properties = section["properties"]
+    for key in sorted(properties, key=lambda key: key not in required):
+        field = properties[key]
         mark = " (required)" if key in required else ""
+        name = str(field.get("$ref", "")).rpartition("/")[2]
+        # A description that is the section's own stands there only.
+        told = field.get("description") or definitions[name]["description"]
         default = field.get("default")
-        told = field.get("description", "")
         if default is not None:
             told += f" Default: `{_brief(default)}`."
-        takes = _takes(field, definitions)
-        yield f"| `{key}`{mark} | {_cell(takes)} | {_cell(told)} |\n"
+        yield f"| `{key}`{mark} | {_cell(_takes(field))} | {_cell(told)} |\n"
 
 
 def _brief(value: Any) -> str:
@@ -295,45 +302,43 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _takes(field: Schema, definitions: Mapping[str, Schema]) -> str:
-    if "$ref" in field:
-        name = field["$ref"].rsplit("/", 1)[1]
-        if name == "Defaults":
-            return "keys of [a service](#servicesnameyaml)"
-        return f"[{name}](#{name.lower()})"
+def _takes(field: Schema) -> str:
     if "anyOf" in field:
         if any(option.get("pattern") == DURATION_FORM for option in field["anyOf"]):
             return f"a duration{_bounds(field['anyOf'][0], ' s')}"
-        return ", or ".join(_takes(option, definitions) for option in field["anyOf"])
+        return ", or ".join(_takes(option) for option in field["anyOf"])
+    name = str(field.get("$ref", "")).rpartition("/")[2]
+    if name == "Defaults":
+        return "keys of [a service](#servicesnameyaml)"
+    if name:
+        return f"[{name}](#{name.lower()})"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
-    kind = field.get("type")
-    if kind == "array":
-        inner = _takes(field["items"], definitions)
-        return f"a list: {inner}"
-    if kind == "object":
-        inner = next(iter(field.get("patternProperties", {}).values()), None)
-        inner = inner or field["additionalProperties"]
-        return f"names, each with {_takes(inner, definitions)}"
-    if kind in ("integer", "number"):
-        what = "a whole number" if kind == "integer" else "a number"
-        return f"{what}{_bounds(field, '')}"
-    if kind == "boolean":
-        return "`true` or `false`"
-    return str(field.get("patternErrorMessage", "a text"))
+    return _takes_of_type(field)
+
+
+def _takes_of_type(field: Schema) -> str:
+    match field.get("type"):
+        case "array":
+            return f"a list: {_takes(field['items'])}"
+        case "object":
+            inner = next(iter(field.get("patternProperties", {}).values()), None)
+            return f"names, each with {_takes(inner or field['additionalProperties'])}"
+        case "integer":
+            return f"a whole number{_bounds(field, '')}"
+        case "number":
+            return f"a number{_bounds(field, '')}"
+        case "boolean":
+            return "`true` or `false`"
+        case _:
+            return str(field.get("patternErrorMessage", "a text"))
 
 
 def _bounds(field: Schema, unit: str) -> str:
     least, most = field.get("minimum"), field.get("maximum")
     if least is None:
         return ""
-    if most is None:
-        return f", {least:g}{unit} or more"
-    return (
-        f", {least:g} to {most:g}{unit}"
-        if most < 10**6
-        else f", {least:g}{unit} or more"
-    )
+    return f", {least}{unit} or more" if most is None else f", {least} to {most}{unit}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """environment.yaml: what services share, and what they start from."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slipway.manifests.fields import (
     Flag,
@@ -32,9 +32,9 @@ GATEWAY = (
 """Services in network mode awsvpc take ALB and NLB only (API_LoadBalancer)."""
 
 
-def _kind(value: str) -> str:
+def _kind(value: Any) -> Any:
     refusals = {"classic": CLASSIC, "gateway": GATEWAY}
-    if value in refusals:
+    if isinstance(value, str) and value in refusals:
         raise refused(refusals[value])
     return value
 
@@ -150,9 +150,9 @@ class Listener(Section):
 class LoadBalancer(Section):
     """A load balancer: `arn` refers to one, `create: true` makes one."""
 
-    type: Annotated[
-        Literal["application", "network", "classic", "gateway"], AfterValidator(_kind)
-    ] = "application"
+    type: Annotated[Literal["application", "network"], BeforeValidator(_kind)] = (
+        "application"
+    )
     """`application` or `network`. A Classic or Gateway Load Balancer cannot carry
     Fargate tasks."""
     scheme: Literal["internet-facing", "internal"]

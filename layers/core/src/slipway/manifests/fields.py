@@ -28,6 +28,7 @@ REFUSED = "refused"
 """The type of errors whose context says what is allowed, and where beneath."""
 
 _DURATION = re.compile(r"(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+_DIGITS = re.compile(r"[+-]?\d")
 _HOUR, _MINUTE = 3600, 60
 DURATION_FORM = r"^(\d+h)?(\d+m)?(\d+s)?$"
 """What tells a duration from other texts in JSON Schema."""
@@ -94,6 +95,9 @@ class Whole(_Kind):
 
     def read(self, value: Any) -> int:
         """Return the value; raise what `refused` gives where it does not fit."""
+        if isinstance(value, str) and _DIGITS.match(value):
+            plain = "in plain decimal digits and without quotes"
+            raise refused(f"{self.allowed}, {plain}")
         if isinstance(value, bool) or not isinstance(value, int):
             raise refused(self.allowed)
         if value < self.least or (self.most is not None and value > self.most):

@@ -21,6 +21,41 @@ DEEPEST = 20
 _NULL = re.compile(r"null|~|")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,17}")
+_SAID_BETTER = (
+    ("'\\t'", False, "a tab", "indent by spaces"),
+    (
+        "but found another document",
+        False,
+        "a second document",
+        "one file is one manifest",
+    ),
+    (
+        "mapping values are not allowed here",
+        False,
+        "a second colon in a line, or a key that is indented too far",
+        "put a text with ': ' in it into quotes, or correct the indentation",
+    ),
+    (
+        "while scanning a quoted scalar: found unexpected end",
+        True,
+        "a quote that nothing closes",
+        "close it",
+    ),
+    (
+        "could not find expected ':'",
+        True,
+        "a line that is no key",
+        "write KEY: VALUE, with a space after the colon",
+    ),
+    (
+        "expected <block end>",
+        False,
+        "a line that does not belong to those above",
+        "indent it as they are, and do not mix keys and list items",
+    ),
+)
+"""What PyYAML says, whether it counts where the thing began, and plainer words."""
+
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -160,19 +195,17 @@ def _mark(node: Node) -> tuple[int, int]:
 
 
 def _unreadable(file: str, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     what = error.problem or error.context or "no YAML"
-    allowed = "correct the YAML here, or just before"
-    if isinstance(error, _Unwelcome):
-        allowed = error.note or allowed
-    elif "\\t" in what:
-        what, allowed = "a tab", "indent by spaces"
-    elif "but found another document" in what:
-        what, allowed = "a second document", "one file is one manifest"
-    elif what == "mapping values are not allowed here":
-        what = "a second colon in a line, or a key that is indented too far"
-        allowed = "put a text with ': ' in it into quotes, or correct the indentation"
+    mark, allowed = error.problem_mark, "correct the YAML here, or just before"
+    for sign, at_start, said, advised in _SAID_BETTER:
+        if sign in f"{error.context}: {what}":
+            mark = error.context_mark if at_start else mark
+            what, allowed = said, advised
+            break
+    if isinstance(error, _Unwelcome) and error.note:
+        allowed = error.note
+    mark = mark or error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     return problem_at(Place(file, line, column), what, allowed)
 
 
@@ -192,11 +225,12 @@ class _Loader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         anchor = getattr(event, "anchor", None)
         if anchor is not None:
-            mark = "*" if self.check_event(yaml.AliasEvent) else "&"
+            is_alias = self.check_event(yaml.AliasEvent)
+            what = f"the alias *{anchor}" if is_alias else f"the anchor &{anchor}"
             raise _Unwelcome(
-                problem=f"the anchor {mark}{anchor}",
+                problem=what,
                 problem_mark=event.start_mark,
-                note="write the values out: manifests have no anchors",
+                note="write the values out: manifests have no anchors and aliases",
             )
         if self._depth == DEEPEST:
             raise _Unwelcome(

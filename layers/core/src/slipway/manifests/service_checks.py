@@ -70,7 +70,8 @@ def _size(written: Written[Service], _: Environment) -> Iterator[Problem]:
         key = "memory" if _says(written, "memory") else "cpu"
         if key == "cpu" and () in written.doubted:
             return
-        yield from written.problem((key,), allowed, f"memory {service.memory}")
+        found = f"{'memory ' if key == 'cpu' else ''}{service.memory}"
+        yield from written.problem((key,), allowed, found)
 
 
 def _says(written: Written[Service], key: str) -> bool:

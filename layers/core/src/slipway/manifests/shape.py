@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from slipway.manifests.copilot import advice
 from slipway.manifests.fields import Section
 from slipway.manifests.nodes import Items, Keys, Scalar, Tree, data, find, shown
-from slipway.manifests.problems import Path, Problem, meant, problem_at
+from slipway.manifests.problems import Path, Problem, meant, nearest, problem_at
 
 MISSING = "missing"
 
@@ -47,7 +47,11 @@ def fit[M: BaseModel](
         return Written(model.model_validate(data(tree)), tree), problems
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-    problems += [_translate(model, tree, found) for found in errors]
+    problems += [
+        _translate(model, tree, found)
+        for found in errors
+        if not _follows(found, errors, tree)
+    ]
     unknown = [found["loc"] for found in errors if found["type"] == "extra_forbidden"]
     if len(unknown) < len(errors):
         return None, problems
@@ -55,6 +59,23 @@ def fit[M: BaseModel](
         tree = _without(tree, path)
     doubted = frozenset(path[:-1] for path in unknown)
     return Written(model.model_validate(data(tree)), tree, doubted), problems
+
+
+def _follows(error: Any, errors: Sequence[Any], tree: Tree) -> bool:
+    """Whether an error is but the consequence of another."""
+    path: Path = error["loc"]
+    if error["type"] == "missing":
+        misspelt = [
+            str(other["loc"][-1])
+            for other in errors
+            if other["type"] == "extra_forbidden" and other["loc"][:-1] == path[:-1]
+        ]
+        return any(nearest(word, [str(path[-1])]) for word in misspelt)
+    if error["type"] == "too_short":
+        # Items that are wrong do not count; what is written may be enough.
+        node, _ = find(tree, path)
+        return isinstance(node, Items) and len(node.nodes) >= error["ctx"]["min_length"]
+    return False
 
 
 def section_at(annotation: Any, path: Sequence[str | int]) -> type[Section] | None:
@@ -150,6 +171,8 @@ def _known(model: type[BaseModel], path: Path) -> str:
     if section.__name__ == "Service":
         names.append("environments")
     near = meant(word, names)
+    if word == "<<":
+        return "write the keys out: manifests merge nothing"
     told = None if near else advice(section.__name__, word)
     return told or f"{near}there are {', '.join(sorted(names))}"
 
