@@ -219,9 +219,9 @@ not.
 With `http` or `nlb` its releases roll out as a canary: weights rise step by step.
 Without them there are no weights, and tasks are replaced in batches, on their health
 alone. A canary on gRPC or behind a Network Load Balancer needs `rollout.judge.metric`:
-a gRPC failure is an answer with HTTP 200, and a Network Load Balancer counts no answers.
-Else say `rollout.strategy: batches`. `slipway validate` tells each service's mode, and
-why.
+a gRPC failure is an answer with HTTP 200, and a Network Load Balancer counts no
+answers. Else say `rollout.strategy: batches`. `slipway validate` tells each service's
+mode, and why.
 """
 _COPILOT = """
 ## Coming from AWS Copilot
