@@ -860,11 +860,12 @@ MISTAKES = [
     ),
     pytest.param(
         cart(
-            "rollout: {judge: {metric: {namespace: AWS/ECS, requests: a, failures: b}}}\n"
+            "rollout:\n"
+            "  judge: {metric: {namespace: AWS/ECS, requests: a, failures: b}}\n"
         ),
         [
             (
-                "services/cart.yaml:3:28: rollout.judge.metric.namespace: "
+                "services/cart.yaml:4:20: rollout.judge.metric.namespace: "
                 "AWS/ECS; a namespace of your own, not one of AWS/"
             ),
         ],

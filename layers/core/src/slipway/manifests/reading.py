@@ -106,8 +106,9 @@ class _Reader:
         if DEFAULTS not in root.nodes:
             return written
         defaults, problems = fit(Defaults, root.nodes[DEFAULTS])
-        self.problems += [p for p in problems if p.found != MISSING]
-        self._said = {(p.line, p.column) for p in problems}
+        own = [problem for problem in problems if problem.found != MISSING]
+        self.problems += own
+        self._said = {(problem.line, problem.column) for problem in own}
         if written is None or defaults is None:
             return written
         update = {DEFAULTS: defaults.model}

@@ -42,7 +42,8 @@ def fit[M: BaseModel](
 
     Keys that are unknown are problems, and do not keep the rest from being read.
     """
-    tree, problems = _without_nothing(tree)
+    empty: list[Path] = []
+    tree, problems = _without_nothing(tree, empty)
     try:
         return Written(model.model_validate(data(tree)), tree), problems
     except ValidationError as error:
@@ -50,7 +51,7 @@ def fit[M: BaseModel](
     problems += [
         _translate(model, tree, found)
         for found in errors
-        if not _follows(found, errors, tree)
+        if found["loc"] not in empty and not _follows(found, errors, tree)
     ]
     unknown = [found["loc"] for found in errors if found["type"] == "extra_forbidden"]
     if len(unknown) < len(errors):
@@ -187,27 +188,37 @@ def _problem(tree: Tree, path: Path, allowed: str, found: str | None = None) -> 
     return problem_at(node.place, found, allowed, beneath=rest)
 
 
-def _without_nothing(tree: Tree) -> tuple[Tree, list[Problem]]:
-    """Take out keys with nothing behind them: each is a problem."""
+def _without_nothing(tree: Tree, empty: list[Path]) -> tuple[Tree, list[Problem]]:
+    """Take out keys with nothing behind them, and note them: each is a problem."""
     problems: list[Problem] = []
 
-    def is_nothing(node: Tree) -> bool:
+    def is_nothing(node: Tree, path: Path) -> bool:
         if not isinstance(node, Scalar) or node.value is not None:
             return False
         allowed = 'a value; "" is an empty text'
         problems.append(problem_at(node.place, "nothing", allowed))
+        empty.append(path)
         return True
 
-    def kept(node: Tree) -> Tree:
+    def kept(node: Tree, path: Path) -> Tree:
         if isinstance(node, Keys):
-            inner = {k: n for k, n in node.nodes.items() if not is_nothing(n)}
-            return Keys(node.place, {key: kept(n) for key, n in inner.items()})
+            inner = {
+                key: child
+                for key, child in node.nodes.items()
+                if not is_nothing(child, (*path, key))
+            }
+            return Keys(
+                node.place, {k: kept(child, (*path, k)) for k, child in inner.items()}
+            )
         if isinstance(node, Items):
-            items = [n for n in node.nodes if not is_nothing(n)]
-            return Items(node.place, tuple(kept(n) for n in items))
+            items = [child for child in node.nodes if not is_nothing(child, path)]
+            return Items(
+                node.place,
+                tuple(kept(child, (*path, n)) for n, child in enumerate(items)),
+            )
         return node
 
-    return kept(tree), problems
+    return kept(tree, ()), problems
 
 
 def _without(tree: Tree, path: Path) -> Tree:
