@@ -6,6 +6,7 @@ from slipway.manifests.service import Service
 from tests.unit.manifests.folder import (
     CART,
     ENVIRONMENT,
+    ORDERS,
     cart,
     environment,
     folder,
@@ -71,11 +72,19 @@ def test_defaults_lie_under_services_and_services_under_their_environment() -> N
 
 
 def test_defaults_may_be_parts_that_services_complete() -> None:
-    count = "  count: {cpu_percentage: 60}\n"
-    service = cart_in("count: {range: 2-4}\n", count)
-    assert service.count.cpu_percentage == 60.0
-    orders = [p for p in problems(environment(count)) if p.file == "environment.yaml"]
-    assert {p.field for p in orders} == {"defaults.count.range"}
+    part = environment("  count: {cpu_percentage: 60}\n")
+    own = "count: {range: 2-4}\n"
+    found = reading({**part, **cart(own), "services/orders.yaml": ORDERS + own})
+    assert found.record is not None
+    assert found.record.services[0].manifest.count.cpu_percentage == 60.0
+
+
+def test_a_part_that_a_service_does_not_complete_is_missing_there() -> None:
+    part = environment("  count: {cpu_percentage: 60}\n")
+    (problem,) = problems({**part, **cart("count: 2\n")})
+    assert problem.field == "defaults.count.range"
+    assert (problem.file, problem.line) == ("environment.yaml", 25)
+    assert problem.found == "missing"
 
 
 def test_what_is_wrong_with_defaults_is_said_once_for_all_services() -> None:

@@ -44,9 +44,8 @@ def test_a_tag_pattern_that_looks_like_a_number_stays_as_it_is() -> None:
 
 
 def test_a_time_of_day_is_no_number_of_seconds() -> None:
-    window = read_cart(
-        "rollout: {window: {opens: 07:30, closes: 22:22}}\n"
-    ).rollout.window
+    service = read_cart("rollout: {window: {opens: 07:30, closes: 22:22}}\n")
+    window = service.rollout.window
     assert window is not None
     assert (window.opens, window.closes) == ("07:30", "22:22")
 
@@ -59,9 +58,7 @@ def test_a_duration_is_seconds_or_says_its_units(written: str, seconds: int) -> 
     assert read_cart(f"stop_timeout: {written}\n").stop_timeout == seconds
 
 
-@pytest.mark.parametrize(
-    "written", ["s", "''", "1h30", "-5s", "1.5m", "1 m", "2M", "[5]"]
-)
+@pytest.mark.parametrize("written", ["s", "''", "1h30", "-5s", "1.5m", "2M", "[5]"])
 def test_what_only_looks_like_a_duration_is_refused(written: str) -> None:
     (problem,) = problems(cart(f"stop_timeout: {written}\n"))
     assert problem.allowed.startswith("a duration such as 45s")
@@ -84,10 +81,7 @@ def test_a_count_is_a_number_a_range_or_keys() -> None:
     for written, bounds in (
         ("3", (3, 3)),
         ("{range: 2-5, cpu_percentage: 60}", (2, 5)),
-        (
-            "{range: {min: 2, max: 5}, requests: 100}\nhttp: {load_balancer: inside}",
-            (2, 5),
-        ),
+        ("{range: {min: 2, max: 5}, memory_percentage: 60}", (2, 5)),
     ):
         found = read_cart(f"count: {written}\n").count.range
         assert (found.min, found.max) == bounds
@@ -106,7 +100,7 @@ def test_a_count_is_a_number_a_range_or_keys() -> None:
 def test_a_path_covers_all_beneath_it_unless_it_is_a_pattern(
     written: str, patterns: tuple[str, ...]
 ) -> None:
-    service = read_cart(f"http: {{load_balancer: inside, path: {written}}}\n")
+    service = read_cart(f"http: {{load_balancer: inside, path: '{written}'}}\n")
     assert service.http is not None
     assert service.http.path_patterns == patterns
 
@@ -157,19 +151,14 @@ def test_a_rollout_carries_all_that_it_says() -> None:
 
 
 def test_fargate_takes_these_sizes_and_no_others() -> None:
-    assert (
-        sum(len(sizes) for sizes in MEMORY_MIB.values())
-        == 3 + 4 + 7 + 13 + 23 + 12 + 12
-    )
+    counts = [len(sizes) for sizes in MEMORY_MIB.values()]
+    assert counts == [3, 4, 7, 13, 23, 12, 12]
     for cpu, sizes in MEMORY_MIB.items():
         for memory in (sizes[0], sizes[-1]):
             assert not problems(cart(f"cpu: {cpu}\nmemory: {memory}\n"))
-        (problem,) = (
-            problems(cart(f"cpu: {cpu}\nmemory: {sizes[-1] + 1}\n"))
-            if (sizes[-1] < 122880)
-            else problems(cart(f"cpu: {cpu}\nmemory: {sizes[0] - 1}\n"))
-        )
-        assert str(cpu) in problem.allowed
+        between = (sizes[0] + sizes[1]) // 2
+        (problem,) = problems(cart(f"cpu: {cpu}\nmemory: {between}\n"))
+        assert problem.allowed.startswith(f"MiB that Fargate has for cpu {cpu}: ")
 
 
 @pytest.mark.parametrize("gib", [20, 21, 200])
