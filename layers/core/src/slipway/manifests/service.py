@@ -832,7 +832,7 @@ class Defaults(Section):
     ] = Field(
         default=Count(range=Range(min=1, max=1)), json_schema_extra={"default": 1}
     )
-    """How many tasks; a number alone is one that stays."""
+    """How many tasks. A number alone, 1 to 5000, is one that stays."""
     storage: Storage = Field(default_factory=Storage)
     """What a task may write to."""
     variables: dict[VariableName, Text] = Field(default_factory=dict)
