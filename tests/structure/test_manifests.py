@@ -158,7 +158,8 @@ def test_every_bound_of_a_number_is_in_its_description(model: type[BaseModel]) -
     for section in (schema, *schema["$defs"].values()):
         for name, field in section["properties"].items():
             told = field.get("description", "")
-            for bound in values({"f": field}, "maximum"):
+            bounds = [b for key in ("minimum", "maximum") for b in values(field, key)]
+            for bound in bounds:
                 is_limit = bound < 2**31 - 1  # else it is only what the API can carry
                 where = f"{section['title']}.{name}: {bound:g}"
                 assert not is_limit or f"{bound:.0f}" in told, where

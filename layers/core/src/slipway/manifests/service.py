@@ -210,9 +210,9 @@ class Sidecar(Section):
     essential: Flag = True
     """Whether the task ends when it does."""
     cpu: Annotated[int, Whole(0, 16384, "CPU units")] = 0
-    """CPU units of the task's that are its own; 1024 are one vCPU."""
+    """CPU units of the task's that are its own: 0 to 16384; 1024 are one vCPU."""
     memory: Annotated[int, Whole(6, 122880, "MiB")] | None = None
-    """MiB of the task's memory that it may use; more ends it."""
+    """MiB of the task's memory that it may use: 6 to 122880. More ends it."""
     variables: dict[VariableName, Text] = Field(default_factory=dict)
     """Environment variables."""
     secrets: dict[VariableName, SecretSource] = Field(default_factory=dict)
@@ -295,7 +295,8 @@ class Logging(Section):
     create: Flag = False
     """Whether Slipway makes the group named here."""
     retention: Retention = 30
-    """How many days entries are kept in it, if it is made."""
+    """How many days entries are kept in it, if it is made: 1 to 3653, of the numbers that
+    CloudWatch Logs takes."""
 
 
 class VpcNetwork(Section):
@@ -509,7 +510,8 @@ class Range(Section):
     max: Annotated[int, Whole(1, 5000, "tasks")]
     """The most tasks: 1 to 5000, and no fewer than min. A rollout adds its own."""
     spot_from: Annotated[int, Whole(1, 5000, "tasks")] | None = None
-    """From which task on capacity is Spot's, at most max: 3 keeps two on demand."""
+    """From which task on capacity is Spot's: 1 to 5000, at most max. 3 keeps two on
+    demand."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
