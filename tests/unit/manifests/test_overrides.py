@@ -118,3 +118,13 @@ def test_an_override_may_give_what_the_rest_leaves_out() -> None:
 
 def test_the_manifest_itself_has_a_say_on_its_name_only() -> None:
     assert not problems({"services/cart.yaml": CART + "environments: {dev: {}}\n"})
+
+
+def test_a_key_that_must_be_given_is_not_taken_away() -> None:
+    (problem,) = problems(
+        cart("environments:\n  dev:\n    image:\n      location: ~\n")
+    )
+    assert str(problem) == (
+        "services/cart.yaml:6:7: environments.dev.image.location: taken away by null; "
+        "it must be given: The ECR repository, without a tag"
+    )

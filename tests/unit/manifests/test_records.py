@@ -292,3 +292,12 @@ def test_problems_are_sorted_by_file_and_line_and_each_is_said_once() -> None:
         ("services/cart.yaml", 4),
         ("services/cart.yaml", 5),
     ]
+
+
+def test_a_section_is_not_blamed_for_lacking_what_an_unknown_key_may_be() -> None:
+    text = ENVIRONMENT.replace("listeners: [{port: 80}]", "listenersx: [{port: 80}]")
+    (problem,) = problems({"environment.yaml": text})
+    assert problem.field == "load_balancers.inside.listenersx"
+    text = ENVIRONMENT.replace(", create: true}", ", creatx: true}")
+    (problem,) = problems({"environment.yaml": text})
+    assert problem.field == "load_balancers.wire.creatx"

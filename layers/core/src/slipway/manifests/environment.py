@@ -230,8 +230,8 @@ class LogGroup(Section):
     create: Flag = False
     """Whether Slipway makes it. Else it exists, and is only referred to."""
     retention: Retention = 30
-    """How many days entries are kept in it, if it is made: 1 to 3653, of the numbers that
-    CloudWatch Logs takes."""
+    """How many days entries are kept in it, if it is made: 1 to 3653, of the numbers
+    that CloudWatch Logs takes."""
 
 
 class Environment(Section):

@@ -78,6 +78,8 @@ class Scalar:
     place: Place
     written: str
     quoted: bool
+    is_gone: bool = False
+    """Whether it stands for a key that was taken away, here."""
 
     @property
     def value(self) -> str | int | float | bool | None:

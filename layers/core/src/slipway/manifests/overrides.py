@@ -1,6 +1,7 @@
 """What an environment changes about a service: keys laid over keys."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slipway.manifests.nodes import Keys, Scalar, Tree, shown
 from slipway.manifests.problems import Problem, problem_at
@@ -19,11 +20,11 @@ def overlay(under: Tree, over: Tree) -> Tree:
     nodes = dict(under.nodes)
     for key, node in over.nodes.items():
         if isinstance(node, Scalar) and not node.quoted and node.written in _GONE:
-            nodes.pop(key, None)
+            nodes[key] = replace(node, is_gone=True)
         elif key in nodes:
             nodes[key] = overlay(nodes[key], node)
         else:
-            nodes[key] = _without_gone(node)
+            nodes[key] = _marked(node)
     return Keys(under.place, nodes)
 
 
@@ -55,6 +56,6 @@ def split(tree: Tree) -> tuple[Tree, Mapping[str, Keys], list[Problem]]:
     return rest, changes, problems
 
 
-def _without_gone(node: Tree) -> Tree:
-    """Take what is written out as `null` away where there is nothing beneath it."""
+def _marked(node: Tree) -> Tree:
+    """Let what is written out as `null` take away where there is nothing beneath."""
     return overlay(Keys(node.place, {}), node) if isinstance(node, Keys) else node

@@ -295,8 +295,8 @@ class Logging(Section):
     create: Flag = False
     """Whether Slipway makes the group named here."""
     retention: Retention = 30
-    """How many days entries are kept in it, if it is made: 1 to 3653, of the numbers that
-    CloudWatch Logs takes."""
+    """How many days entries are kept in it, if it is made: 1 to 3653, of the numbers
+    that CloudWatch Logs takes."""
 
 
 class VpcNetwork(Section):

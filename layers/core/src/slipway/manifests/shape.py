@@ -1,7 +1,7 @@
 """Whether what is written has the shape of a model; if not, what is wrong and where."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -13,6 +13,7 @@ from slipway.manifests.nodes import Items, Keys, Scalar, Tree, data, find, shown
 from slipway.manifests.problems import Path, Problem, meant, nearest, problem_at
 
 MISSING = "missing"
+GONE = "taken away by null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,17 @@ class Written[M: BaseModel]:
     model: M
     tree: Tree
     doubted: frozenset[Path] = frozenset()
-    """Sections with keys that are unknown: what seems to be missing there may be one of
-    them."""
+    """Sections with keys that are unknown or empty: what seems to be missing there may be
+    one of them."""
+    empty: Mapping[Path, Scalar] = field(default_factory=dict)
+    """Keys with nothing behind them, that are not in the tree."""
 
     def problem(
         self, path: Path, allowed: str, found: str | None = None
     ) -> list[Problem]:
         """Return a problem of a field; none where an unknown key may be the reason."""
+        if path in self.empty and self.empty[path].is_gone:
+            return [problem_at(self.empty[path].place, GONE, allowed)]
         _, rest = find(self.tree, path)
         if path[:-1] in self.doubted and (rest or found == MISSING):
             return []
@@ -42,24 +47,47 @@ def fit[M: BaseModel](
 
     Keys that are unknown are problems, and do not keep the rest from being read.
     """
-    empty: list[Path] = []
+    empty: dict[Path, Scalar] = {}
     tree, problems = _without_nothing(tree, empty)
-    try:
-        return Written(model.model_validate(data(tree)), tree), problems
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False)
-    problems += [
-        _translate(model, tree, found)
-        for found in errors
-        if found["loc"] not in empty and not _follows(found, errors, tree)
-    ]
-    unknown = [found["loc"] for found in errors if found["type"] == "extra_forbidden"]
-    if len(unknown) < len(errors):
-        return None, problems
-    for path in unknown:
-        tree = _without(tree, path)
-    doubted = frozenset(path[:-1] for path in unknown)
-    return Written(model.model_validate(data(tree)), tree, doubted), problems
+    doubted = frozenset(path[:-1] for path, node in empty.items() if not node.is_gone)
+    while True:
+        try:
+            valid = model.model_validate(data(tree))
+            return Written(valid, tree, doubted, empty), problems
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+        problems += [
+            _gone(model, empty[found["loc"]], found["loc"])
+            if found["loc"] in empty
+            else _translate(model, tree, found)
+            for found in errors
+            if not _is_said(found, empty)
+            and not _follows(found, errors, tree)
+            and not _is_doubtful(found, doubted, tree)
+        ]
+        unknown = [e["loc"] for e in errors if e["type"] == "extra_forbidden"]
+        if len(unknown) < len(errors):
+            return None, problems
+        doubted |= {path[:-1] for path in unknown}
+        for path in unknown:
+            tree = _without(tree, path)
+
+
+def _is_said(error: Any, empty: Mapping[Path, Scalar]) -> bool:
+    """Whether what is missing is a key with nothing behind it, a problem by itself."""
+    node = empty.get(error["loc"])
+    return node is not None and not node.is_gone
+
+
+def _gone(model: type[BaseModel], node: Scalar, path: Path) -> Problem:
+    return problem_at(node.place, GONE, _wanted(model, path))
+
+
+def _is_doubtful(error: Any, doubted: frozenset[Path], tree: Tree) -> bool:
+    """Whether an error may come of an unknown key: sections are checked without it."""
+    path: Path = (*error["loc"], *error.get("ctx", {}).get("at", ()))
+    _, rest = find(tree, path)
+    return path in doubted or (bool(rest) and path[:-1] in doubted)
 
 
 def _follows(error: Any, errors: Sequence[Any], tree: Tree) -> bool:
@@ -188,16 +216,22 @@ def _problem(tree: Tree, path: Path, allowed: str, found: str | None = None) -> 
     return problem_at(node.place, found, allowed, beneath=rest)
 
 
-def _without_nothing(tree: Tree, empty: list[Path]) -> tuple[Tree, list[Problem]]:
-    """Take out keys with nothing behind them, and note them: each is a problem."""
+def _without_nothing(
+    tree: Tree, empty: dict[Path, Scalar]
+) -> tuple[Tree, list[Problem]]:
+    """Take out keys with nothing behind them, and note them.
+
+    Each is a problem, unless it is there to take away what it was laid over.
+    """
     problems: list[Problem] = []
 
     def is_nothing(node: Tree, path: Path) -> bool:
         if not isinstance(node, Scalar) or node.value is not None:
             return False
-        allowed = 'a value; "" is an empty text'
-        problems.append(problem_at(node.place, "nothing", allowed))
-        empty.append(path)
+        if not node.is_gone:
+            allowed = 'a value; "" is an empty text'
+            problems.append(problem_at(node.place, "nothing", allowed))
+        empty[path] = node
         return True
 
     def kept(node: Tree, path: Path) -> Tree:
