@@ -23,8 +23,8 @@ class Written[M: BaseModel]:
     model: M
     tree: Tree
     doubted: frozenset[Path] = frozenset()
-    """Sections with keys that are unknown or empty: what seems to be missing there may be
-    one of them."""
+    """Sections with keys that are unknown or empty: what seems to be missing there may
+    be one of them."""
     empty: Mapping[Path, Scalar] = field(default_factory=dict)
     """Keys with nothing behind them, that are not in the tree."""
 
