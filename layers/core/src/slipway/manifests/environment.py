@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from slipway.manifests.containers import Retention
 from slipway.manifests.fields import (
     Flag,
     Hosts,
@@ -18,7 +19,7 @@ from slipway.manifests.fields import (
     once,
     refused,
 )
-from slipway.manifests.service import Defaults, Retention
+from slipway.manifests.service import Defaults
 
 CLASSIC = (
     "application or network: a Classic Load Balancer sends to instances, "

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.problems import Path, Problem, meant
 from slipway.manifests.records import Flow, Ingress
-from slipway.manifests.service import HttpRule, NlbListener, Service
+from slipway.manifests.service import Service
 from slipway.manifests.shape import Written
 
 GROUPS_EACH = 2

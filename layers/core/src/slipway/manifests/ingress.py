@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment, LoadBalancer
 from slipway.manifests.problems import Path, Problem, meant
 from slipway.manifests.records import Ingress
-from slipway.manifests.service import HttpRule, NlbListener, Service
+from slipway.manifests.service import Service
 from slipway.manifests.shape import MISSING, Written
 
 _KINDS = {

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway.domain.service import RolloutPolicy, Scaling, Slot
+from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.problems import Path
-from slipway.manifests.service import HttpRule, NlbListener, Service
+from slipway.manifests.service import Service
 
 
 class Mode(StrEnum):

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from slipway.domain.service import Slot
+from slipway.manifests.bindings import NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.fargate import MEMORY_MIB, offered
 from slipway.manifests.ingress import bindings
 from slipway.manifests.problems import Path, Problem, meant
 from slipway.manifests.records import target_group_name
-from slipway.manifests.service import NlbListener, Service
+from slipway.manifests.service import Service
 from slipway.manifests.shape import MISSING, Written
 
 LONGEST_GROUP_NAME = 32
