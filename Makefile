@@ -77,6 +77,10 @@ format: .venv/synced ## Let ruff format, and fix what it can
 .PHONY: build
 build: .aws-sam/build/template.yaml ## Build what is deployed, with `sam build`
 
+.PHONY: manifest
+manifest: .venv/synced ## Write the manual and the schemas of manifests anew
+	@$(RUN) python -m slipway_cli.manifest_documents
+
 .PHONY: clean
 clean: ## Remove everything that was made here
 	rm -rf .uv .venv tools/sam/.venv .aws-sam build

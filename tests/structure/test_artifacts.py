@@ -88,7 +88,13 @@ def test_the_layers_packages_have_the_versions_of_the_lock() -> None:
         path.name.removesuffix(".dist-info").split("-")
         for path in built(LAYER).glob("*.dist-info")
     )
-    assert {"boto3", "botocore", "pydantic", "aws_lambda_powertools"} <= set(found)
+    assert {
+        "boto3",
+        "botocore",
+        "pydantic",
+        "pyyaml",
+        "aws_lambda_powertools",
+    } <= set(found)
     for name, version in found.items():
         assert locked[name.replace("_", "-").lower()] == version
 

@@ -24,6 +24,8 @@ class Exit(IntEnum):
     """The rollout did not end, or no answer came, in the time given."""
     REFUSED = 9
     """Slipway answered, and does not do what was asked for."""
+    INVALID = 10
+    """Manifests were read, and not all of them hold."""
 
 
 ENDS: Mapping[Outcome, Exit] = {

@@ -1,10 +1,12 @@
 """The `slipway` command."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from slipway import clock
+from slipway.manifests.reading import ENVIRONMENT_FILE
 
 from slipway_cli import options
 from slipway_cli.display import (
@@ -21,6 +23,7 @@ from slipway_cli.failing import Explaining
 from slipway_cli.following import follow
 from slipway_cli.location import Location, connect, open_journal
 from slipway_cli.lookup import Wanted, require_service
+from slipway_cli.manifests import read_folder, read_summary, reading_facts
 from slipway_cli.status import read_status
 from slipway_cli.verbs import ROLLOUT_SECONDS, add_verbs
 
@@ -38,7 +41,7 @@ def slipway() -> None:
 
     Exit codes: 0 done, or promoted; 1 an error; 2 wrong usage; a rollout that was
     waited for: 3 rolled-back, 4 aborted, 5 superseded, 6 rejected, 7 failed; 8 time was
-    up; 9 the command was refused.
+    up; 9 the command was refused; 10 manifests do not validate.
     """
 
 
@@ -105,6 +108,31 @@ def wait(
         typer.echo(as_json(facts | followed_facts(followed)))
     else:
         say(ended(followed, service, wanted, environment), code)
+    raise typer.Exit(code)
+
+
+@app.command()
+def validate(
+    folder: options.ManifestFolder = Path(),
+    *,
+    environment_file: options.EnvironmentFile = ENVIRONMENT_FILE,
+    as_document: options.AsDocument = False,
+) -> None:
+    """Check an environment's manifests, all of them at once, without asking AWS.
+
+    Each problem is one line: file:line:column: field: what was found; what is allowed.
+    Its exit code: 0 all hold; 1 a file could not be read; 2 wrong usage; 10 they do
+    not hold.
+    """
+    reading = read_folder(folder, environment_file)
+    code = Exit.INVALID if reading.problems else Exit.DONE
+    if as_document:
+        facts = {"folder": str(folder), "exit_code": code}
+        typer.echo(as_json(facts | reading_facts(reading)))
+    else:
+        for problem in reading.problems:
+            typer.echo(str(problem))
+        say(read_summary(reading), code)
     raise typer.Exit(code)
 
 

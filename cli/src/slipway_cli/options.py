@@ -1,6 +1,7 @@
 """Arguments and options that several commands have in common."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -134,4 +135,20 @@ EnvironmentToo = Annotated[
 ]
 OneService = Annotated[
     str | None, typer.Argument(metavar="[SERVICE]", help="Its name; or say --all.")
+]
+ManifestFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="[FOLDER]",
+        exists=True,
+        file_okay=False,
+        help="Where environment.yaml and services/ are; else this folder.",
+    ),
+]
+EnvironmentFile = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE",
+        help="The file in the folder that describes the environment.",
+    ),
 ]

@@ -20,7 +20,7 @@ def test_only_a_promotion_is_a_success() -> None:
 
 
 def test_no_outcome_looks_like_an_error_a_wrong_usage_or_a_refusal() -> None:
-    others = {Exit.ERROR, Exit.USAGE, Exit.TIMED_OUT, Exit.REFUSED}
+    others = {Exit.ERROR, Exit.USAGE, Exit.TIMED_OUT, Exit.REFUSED, Exit.INVALID}
     assert not others & set(ENDS.values())
 
 
@@ -41,6 +41,7 @@ def test_a_rollout_that_goes_on_is_told_from_all_ends() -> None:
         (Exit.FAILED, 7),
         (Exit.TIMED_OUT, 8),
         (Exit.REFUSED, 9),
+        (Exit.INVALID, 10),
     ],
 )
 def test_codes_stay_as_they_were_published(code: Exit, number: int) -> None:

@@ -12,8 +12,13 @@ gives no figure; changes were seen to take seconds, so this errs on the long sid
 LONGEST_DELAY_SECONDS = 3600
 """The longest an old slot is kept after promotion: the next rollout waits for it."""
 
+SHORTEST_LOOK_SECONDS = 1
 LONGEST_LOOK_SECONDS = 300
 """500 looks must end before their workflow does, after two days."""
+
+SHORTEST_BAKE_SECONDS = 1
+FEWEST_REQUESTS = 1
+"""Silence is no proof."""
 
 ALL_TRAFFIC = 100
 """Weights are percentages."""
@@ -92,8 +97,11 @@ class JudgePolicy:
 
     def __post_init__(self) -> None:
         """Refuse to take silence for proof."""
-        if self.min_requests < 1:
-            raise ValueError(f"min_requests must be 1 or more, not {self.min_requests}")
+        if self.min_requests < FEWEST_REQUESTS:
+            raise ValueError(
+                f"min_requests must be {FEWEST_REQUESTS} or more, "
+                f"not {self.min_requests}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +131,10 @@ class RolloutPolicy:
             1 <= s <= ALL_TRAFFIC for s in shares
         ):
             raise ValueError(f"steps must rise from 1 to 100 %, not {shares}")
-        if any(step.bake_seconds < 1 for step in self.steps):
-            raise ValueError("each step's bake_seconds must be 1 or more")
+        if any(step.bake_seconds < SHORTEST_BAKE_SECONDS for step in self.steps):
+            raise ValueError(
+                f"each step's bake_seconds must be {SHORTEST_BAKE_SECONDS} or more"
+            )
         least, most = WEIGHTS_SETTLE_SECONDS, LONGEST_DELAY_SECONDS
         if not least <= self.retire_delay_seconds <= most:
             raise ValueError(
@@ -132,10 +142,10 @@ class RolloutPolicy:
                 f"not {self.retire_delay_seconds}: weights take time to spread, "
                 "and the next rollout waits"
             )
-        if not 1 <= self.look_seconds <= LONGEST_LOOK_SECONDS:
+        least, most = SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS
+        if not least <= self.look_seconds <= most:
             raise ValueError(
-                f"look_seconds must be 1 to {LONGEST_LOOK_SECONDS}, "
-                f"not {self.look_seconds}"
+                f"look_seconds must be {least} to {most}, not {self.look_seconds}"
             )
 
 

@@ -1,0 +1,94 @@
+"""What manifests are once everything holds: what provisioning will start from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slipway.domain.service import RolloutPolicy, Scaling, Slot
+from slipway.manifests.bindings import HttpRule, NlbListener
+from slipway.manifests.environment import Environment
+from slipway.manifests.problems import Path
+from slipway.manifests.service import Service
+
+
+class Mode(StrEnum):
+    """How a service's releases can roll out."""
+
+    CANARY = "canary"
+    """By weights of load balancers, judged on requests."""
+    BATCHES = "batches"
+    """Task by task, on their health alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """Where a service gets traffic from: one listener rule, or one listener."""
+
+    path: Path
+    """Where the service's manifest says so."""
+    rule: HttpRule | NlbListener
+    load_balancer: str
+    """Its name in the environment."""
+    listener_port: int
+    hosts: tuple[str, ...] = ()
+    """Host names that requests must have; none where any will do."""
+
+    @property
+    def conditions(self) -> frozenset[tuple[str, str]]:
+        """What a request must have, in one form: equal ones are the same requests."""
+        rule = self.rule
+        if isinstance(rule, NlbListener):
+            return frozenset()
+        return frozenset(
+            [("host", host.lower()) for host in self.hosts]
+            + [("path", pattern) for pattern in rule.path_patterns]
+            + [
+                (f"header {name.lower()}", value)
+                for name, values in rule.headers.items()
+                for value in values
+            ]
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Flow:
+    """Who opens connections to whom: each is a rule of both security groups."""
+
+    source: str
+    """A service, or `load balancer NAME`."""
+    target: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """A service that holds, with what follows from its manifest."""
+
+    manifest: Service
+    mode: Mode
+    reason: str
+    """Why it is that mode."""
+    rollout: RolloutPolicy
+    scaling: Scaling | None
+    ingress: tuple[Ingress, ...]
+    target_groups: Mapping[Path, Mapping[Slot, str]]
+    """Names by the binding's path."""
+    notes: tuple[str, ...]
+    """What holds and may surprise."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRecord:
+    """A whole environment that holds. Services are sorted by name."""
+
+    environment: Environment
+    services: tuple[ServiceRecord, ...]
+    flows: tuple[Flow, ...]
+    other_environments: tuple[str, ...]
+    """Names under `environments` that are not this one's."""
+
+
+def target_group_name(environment: str, service: str, number: int, slot: Slot) -> str:
+    """Name a target group; `number` counts a service's bindings from 1."""
+    which = "" if number == 1 else f"-{number}"
+    return f"{environment}-{service}{which}-{slot}"
