@@ -18,6 +18,10 @@ from localcloud.clock import Clock
 from localcloud.ecs import Ecs
 from localcloud.elb import Elb
 
+A_MOMENT_SECONDS = 0.5
+"""Between a read and the write that rests on it, some calls of 0.03 s at most: what
+changes in it nobody can know of, for AWS has no conditional writes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -188,8 +192,18 @@ class Monitor:
         return self._desired(service, primary) if primary is not None else 0
 
     def _needed(self, service: Service, primary: Slot | None) -> int:
-        """Return how many healthy tasks carry all of the service's requests."""
-        return max(self._size(service, primary), service.min_tasks)
+        """Return how many healthy tasks carry all of the service's requests.
+
+        A primary that has just grown counts as it was.
+        """
+        if primary is None:
+            return service.min_tasks
+        known = self._ecs.service(service.slots[primary])
+        grown_just_now = self._clock.time() - known.resized_at < A_MOMENT_SECONDS
+        size = known.desired
+        if grown_just_now:
+            size = min(size, known.desired_before)
+        return max(size, service.min_tasks)
 
     def _violation(self, invariant: int, text: str) -> Violation:
         return Violation(self._clock.now(), invariant, text)

@@ -155,3 +155,21 @@ async def test_the_parking_rule_is_nobodys_weight() -> None:
         }
         assert binding.parking_rule_arn in rules
         assert cloud.compute.monitor.at_rest() == []
+
+
+@virtual
+async def test_a_primary_that_grew_a_moment_ago_counts_as_it_was() -> None:
+    """Nobody can read and write at once."""
+    async with compute_cloud() as cloud:
+        system = await _primary_a(cloud)
+        cloud.launch("cart", "b", V2, 4, "v2")
+        await cloud.settled("cart-b", 4)
+        ecs = cloud.compute.ecs
+        ecs.scale(ecs.service("cart-a"), 6)
+        cloud.route(system, "cart", 0, 100)
+        assert not _noted(cloud)
+        cloud.route(system, "cart", 100, 0)
+        cloud.compute.monitor.violations.clear()
+        await cloud.clock.sleep(1)
+        cloud.route(system, "cart", 0, 100)
+        assert "4 healthy targets of 6 needed" in str(_noted(cloud))

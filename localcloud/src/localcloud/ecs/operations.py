@@ -124,7 +124,7 @@ class Ecs:
 
     def scale(self, service: Service, count: int) -> None:
         """Set a desired count, as Application Auto Scaling does."""
-        service.desired = count
+        service.resize(count, self._clock.time())
         self._past.note(service)
         self._scheduler.wake(service)
 
@@ -271,7 +271,8 @@ class Ecs:
             )
         if "healthCheckGracePeriodSeconds" in params:
             service.grace_seconds = float(params["healthCheckGracePeriodSeconds"])
-        service.desired = params.get("desiredCount", service.desired)
+        count = params.get("desiredCount", service.desired)
+        service.resize(count, self._clock.time())
         changed = definition is not service.primary.definition
         if "networkConfiguration" in params:
             network = params["networkConfiguration"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from localcloud.network import Subnet
@@ -167,6 +167,15 @@ class Service:
     no_start_before: float = 0.0
     """The throttle's end, in the clock's modelled seconds."""
     steady: bool = False
+    desired_before: int = 0
+    resized_at: float = -inf
+    """When the desired count changed last, in the clock's modelled seconds."""
+
+    def resize(self, count: int, at: float) -> None:
+        """Change the desired count; remember the one before."""
+        if count != self.desired:
+            self.desired_before, self.resized_at = self.desired, at
+            self.desired = count
 
     @property
     def primary(self) -> Deployment:
