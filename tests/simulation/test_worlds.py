@@ -85,6 +85,12 @@ BROKEN: dict[str, tuple[int, int, str, Any]] = {
         f"{ECS}.scale",
         _scale_never_to_zero,
     ),
+    "6: a restore gives no bounds back": (
+        6,
+        4,
+        "slipway.restoring.given_back",
+        lambda *_: {},
+    ),
     "8: a restore asks the registry": (
         8,
         3,
@@ -99,7 +105,7 @@ BROKEN: dict[str, tuple[int, int, str, Any]] = {
     ),
     "10: a second run does not look for the first one's revision": (
         10,
-        66,
+        57,
         f"{ECS}.find_revision",
         lambda *_: None,
     ),
