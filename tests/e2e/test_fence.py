@@ -51,6 +51,26 @@ async def test_a_thawed_stage_does_not_undo_what_the_next_rollout_did(
         assert flow.totals.failed == 0
 
 
+async def test_a_thawed_run_does_not_undo_what_its_stage_did_when_run_again() -> None:
+    """Invariant 3: it holds the lease still, and what it read is of long ago."""
+    async with road(QUICK, at_rest=False) as world:
+        flow = await world.first_release()
+        frozen = _freeze(world, "LaunchCandidate", "GetItem", 2, seconds=400)
+        digest = world.push("v2")
+        await world.until(lambda: len(frozen) > 1)
+        assert world.weights()[Slot.B] > 0
+        await world.pause(60)
+        launches = [
+            call
+            for call in world.writes("UpdateService")
+            if "LaunchCandidate" in (call.caller or "")
+            and call.request["rollout_id"] == world.entry(digest).rollout.id
+        ]
+        assert len(launches) == 1
+        assert (await world.ended(digest)).outcome is Outcome.PROMOTED
+        assert flow.totals.failed == 0
+
+
 @pytest.mark.parametrize("status", [None, 400, 503])
 async def test_only_clear_answers_give_the_time_to_write_back(
     status: int | None,
@@ -80,7 +100,13 @@ async def test_only_clear_answers_give_the_time_to_write_back(
         assert (left[0] > SECONDS_LEFT) is (status == 503)
 
 
-def _freeze(world: Road, function: str, operation: str, which: int) -> list[str]:
+def _freeze(
+    world: Road,
+    function: str,
+    operation: str,
+    which: int,
+    seconds: float = FROZEN_SECONDS,
+) -> list[str]:
     """Freeze a function at the n-th call of an operation in its first run for v2."""
     frozen: list[str] = []
     seen: list[str] = []
@@ -96,7 +122,7 @@ def _freeze(world: Road, function: str, operation: str, which: int) -> list[str]
             seen.append(called)
             if len(seen) == which:
                 frozen.append("frozen")
-                await world.cloud.clock.sleep(FROZEN_SECONDS)
+                await world.cloud.clock.sleep(seconds)
                 frozen.append("thawed")
 
     functions.invoke = let_go  # type: ignore[method-assign]

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from slipway import clock
-from slipway.domain.lease import LAST_WRITE
+from slipway.domain.lease import LAST_TERM, LAST_WRITE
 from slipway.errors import LeaseLost, Unavailable
 from slipway.gateways.failures import SERVER_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from slipway.domain.lease import Term
     from slipway.domain.rollout import Rollout
@@ -39,16 +40,26 @@ class _Writing:
 
 
 _writing: ContextVar[_Writing | None] = ContextVar("writing", default=None)
+_began: ContextVar[datetime | None] = ContextVar("began", default=None)
+
+
+def begin_run() -> None:
+    """Note that a run of a stage begins: what it reads from now on grows old."""
+    _began.set(clock.now())
 
 
 @contextmanager
 def writing(rollout: Rollout, fence: int, app: App) -> Iterator[None]:
     """Let the code inside change the rollout's service, for a term.
 
-    Raises LeaseLost where somebody else holds the lease. An attempt that got no clear
-    answer may still take effect, also where the next one was answered: then the whole
-    term counts, and nobody else takes the lease before it is over.
+    Raises LeaseLost where somebody else holds the lease, and Unavailable where this run
+    stood still for so long that its workflow may have run the stage again. An attempt
+    that got no clear answer may still take effect, also where the next one was
+    answered: then the whole term counts, and nobody else takes the lease before.
     """
+    began = _began.get()
+    if began is not None and clock.now() > began + LAST_TERM:
+        raise Unavailable(f"this run is too old to write: it began at {began}")
     now_writing = _Writing(app.journal.hold(rollout, fence, clock.now()))
     earlier = _writing.set(now_writing)
     try:

@@ -14,6 +14,7 @@ from slipway.domain.payload_history import PAYLOADS
 from slipway.domain.release import Cause
 from slipway.domain.rollout import Mark, Outcome, Rollout
 from slipway.errors import InvalidRecord
+from slipway.fence import begin_run
 from slipway.telemetry import logger
 from slipway.wiring import App, app
 
@@ -75,6 +76,7 @@ def stage(run: Run[Any], *, closes: bool = False) -> Handler:
 
     @logger.inject_lambda_context(clear_state=True)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        begin_run()
         request = _read(adapt(event))
         logger.append_keys(
             rollout_id=request.rollout_id,

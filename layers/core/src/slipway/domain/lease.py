@@ -17,6 +17,11 @@ LAST_WRITE = timedelta(seconds=10)
 """How long before the end of its term a stage begins its last write: longer than one
 attempt of the SDK (7 s), and than what two machines' clocks may be apart."""
 
+LAST_TERM = timedelta(seconds=40)
+"""How old a run of a stage may be where it begins a term: so the term ends before its
+workflow gives it up, after 90 s, and runs the stage again. An older run that still goes
+on would write by what it read long ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
