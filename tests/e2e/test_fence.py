@@ -55,7 +55,7 @@ async def test_a_thawed_run_does_not_undo_what_its_stage_did_when_run_again() ->
     """Invariant 3: it holds the lease still, and what it read is of long ago."""
     async with road(QUICK, at_rest=False) as world:
         flow = await world.first_release()
-        frozen = _freeze(world, "LaunchCandidate", "GetItem", 2, seconds=400)
+        frozen = _freeze(world, "LaunchCandidate", "GetItem", 2, seconds=500)
         digest = world.push("v2")
         await world.until(lambda: len(frozen) > 1)
         assert world.weights()[Slot.B] > 0
