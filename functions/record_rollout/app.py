@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome
-from slipway.errors import InvalidRecord
+from slipway.errors import InvalidRecord, NotFound
 from slipway.gateways.events import FINISHED, NEEDS_A_PERSON
 from slipway.hearing import wake
 from slipway.stage import StageRequest, stage
@@ -25,6 +25,8 @@ def run(request: StageRequest, app: App) -> Recorded:
         raise InvalidRecord(f"rollout {request.rollout_id} came here without outcome")
     rollout = app.journal.find_rollout(request.service, request.rollout_id)
     if rollout is None:
+        if request.outcome is Outcome.FAILED:
+            raise NotFound(f"rollout {request.rollout_id} was never stored")
         # The sweep stores it, finds it dead, and has it recorded.
         return Recorded(request.outcome, request.reason)
     outcome = app.journal.finish(

@@ -480,6 +480,9 @@ async def world(
         journal = Journal(cast("Any", FakeClient(table)), "journal")
         for service in system.services:
             journal.put_service(service)
+        cloud.monitor.promoted = lambda name: (
+            state.primary if (state := journal.state(name)) else None
+        )
         traffic = cast("SimulatedTraffic", cloud.data_plane)
         made = Road(cloud, runtime, traffic, system, journal, table)
         cloud.router.after("elbv2", "ModifyRule", made.note_weights)

@@ -153,6 +153,18 @@ async def disturbed() -> Sequence[Call]:
         await world.reached(unheard, "judged-0")
         world.kill(unheard)
         await world.closed(unheard)
+        unborn: list[str] = []
+
+        def stop_at_birth(execution: Execution, _: str) -> None:
+            if not unborn:
+                unborn.append(execution.name)
+                world.cloud.states.stop(execution.arn)
+
+        world.cloud.states.follow(stop_at_birth)
+        world.push("v5")
+        await world.until(
+            lambda: unborn and world.journal.find_rollout("orders", unborn[0])
+        )
         return world.cloud.router.calls
 
 

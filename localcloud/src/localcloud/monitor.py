@@ -4,7 +4,7 @@ It reads the local cloud's own state at the moment of the write, so it sees what
 would have done with it, not what the writer believed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -43,6 +43,9 @@ class Monitor:
         self._services: dict[str, Service] = {}
         self._primaries: dict[str, Slot] = {}
         """By rule, the slot that last had all the weight."""
+        self.promoted: Callable[[str], Slot | None] = lambda _: None
+        """Says by a service's name which slot its last promotion made the primary;
+        where it does not know, weights tell."""
         self.violations: list[Violation] = []
         router.watch(self._check)
 
@@ -121,7 +124,7 @@ class Monitor:
         before = self._weights(binding)
         stored = routing.weights(actions)
         after = {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
-        needed = self._needed(service, self._primary(binding, before))
+        needed = self._needed(service, self._primary(service, binding, before))
         for slot in Slot:
             share = _share(after, slot)
             if share <= _share(before, slot):
@@ -153,7 +156,7 @@ class Monitor:
                 continue
             for binding in service.bindings:
                 weights = self._weights(binding)
-                primary = self._primary(binding, weights)
+                primary = self._primary(service, binding, weights)
                 size = lowered if slot is primary else self._size(service, primary)
                 share = _share(weights, slot)
                 enough = ceil(share * max(size, service.min_tasks))
@@ -173,16 +176,21 @@ class Monitor:
         stored = rule.weights if rule is not None else {}
         return {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
 
-    def _primary(self, binding: Binding, weights: Mapping[Slot, int]) -> Slot | None:
+    def _primary(
+        self, service: Service, binding: Binding, weights: Mapping[Slot, int]
+    ) -> Slot | None:
         """Return the slot that a rollout comes from; None before a first release.
 
-        It is the one that last had all the weight, for as long as any is shared.
+        By weights it is the one that last had it all, for as long as any is shared.
         """
         for slot in Slot:
             if _share(weights, slot) == 1:
                 self._primaries[binding.rule_arn] = slot
         if not any(weights.values()):
             return None
+        promoted = self.promoted(service.name)
+        if promoted is not None:
+            return promoted
         return self._primaries.get(binding.rule_arn, _heaviest(weights))
 
     def _desired(self, service: Service, slot: Slot) -> int:
