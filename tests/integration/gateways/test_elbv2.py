@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from slipway.domain.service import Slot
+from slipway.domain.traffic import Weights
 from slipway.errors import NotFound, Unavailable
+from slipway.gateways.elbv2 import shares_in
 
 from tests.integration.gateways.world import GOOD, World, a_world
 from tests.unit.localcloud.compute import client, virtual
@@ -42,6 +44,11 @@ def writes(world: World) -> int:
 # ------------------------------------------------------------------ health
 
 
+def shares_now(world: World) -> list[Weights]:
+    """Return the slots' shares in each rule that forwards to them."""
+    return shares_in(world.load_balancing.rules(world.binding))
+
+
 @virtual
 async def test_only_healthy_targets_count_and_no_verdict_is_none_healthy() -> None:
     async with a_world() as world:
@@ -71,7 +78,7 @@ async def test_a_closed_rule_has_no_weights_and_the_parking_rule_does_not_count(
     None
 ):
     async with a_world() as world:
-        assert world.load_balancing.weights(world.binding) == []
+        assert shares_now(world) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +91,7 @@ async def test_weights_are_read_as_percentages_whatever_their_unit(
 ) -> None:
     async with a_world() as world:
         world.write_rule([forward(world, *raw)])
-        [shares] = world.load_balancing.weights(world.binding)
+        [shares] = shares_now(world)
         assert (shares[A], shares[B]) == percent
 
 
@@ -92,7 +99,7 @@ async def test_weights_are_read_as_percentages_whatever_their_unit(
 async def test_a_rule_that_names_one_group_alone_gives_it_everything() -> None:
     async with a_world() as world:
         world.write_rule([{"Type": "forward", "TargetGroupArn": world.group(B)}])
-        assert world.load_balancing.weights(world.binding) == [{A: 0, B: 100}]
+        assert shares_now(world) == [{A: 0, B: 100}]
 
 
 @virtual
@@ -100,7 +107,7 @@ async def test_every_rule_that_names_a_slots_group_is_read() -> None:
     async with a_world() as world:
         world.write_rule([forward(world, 90, 10)])
         another_rule(world, forward(world, 1, 1))
-        shares = world.load_balancing.weights(world.binding)
+        shares = shares_now(world)
         assert sorted(s[B] for s in shares) == [10, 50]
 
 
@@ -109,7 +116,7 @@ async def test_a_rule_that_is_gone_is_named() -> None:
     async with a_world() as world:
         client("elbv2").delete_rule(RuleArn=world.binding.rule_arn)
         with pytest.raises(NotFound, match="make it again, or correct the record"):
-            world.load_balancing.weights(world.binding)
+            shares_now(world)
 
 
 # ------------------------------------------------------------------ writing
@@ -120,7 +127,7 @@ async def test_weights_written_are_read_back_and_written_once() -> None:
     async with a_world() as world:
         lb, binding = world.load_balancing, world.binding
         assert lb.route(binding, {A: 90, B: 10})
-        assert lb.weights(binding) == [{A: 90, B: 10}]
+        assert shares_now(world) == [{A: 90, B: 10}]
         assert writes(world) == 1
         assert not lb.route(binding, {A: 90, B: 10})
         assert writes(world) == 1
@@ -144,7 +151,7 @@ async def test_stickiness_is_written_off_also_where_the_weights_are_right() -> N
     async with a_world() as world:
         sticky = {"Enabled": True, "DurationSeconds": 600}
         world.write_rule([forward(world, 1, 0, TargetGroupStickinessConfig=sticky)])
-        assert world.load_balancing.weights(world.binding) == [{A: 100, B: 0}]
+        assert shares_now(world) == [{A: 100, B: 0}]
         assert world.load_balancing.route(world.binding, {A: 100, B: 0})
         assert not world.load_balancing.route(world.binding, {A: 100, B: 0})
 
@@ -153,7 +160,7 @@ async def test_stickiness_is_written_off_also_where_the_weights_are_right() -> N
 async def test_a_weight_however_small_is_seen() -> None:
     async with a_world() as world:
         world.write_rule([forward(world, 999, 1)])
-        assert world.load_balancing.weights(world.binding) == [{A: 99, B: 1}]
+        assert shares_now(world) == [{A: 99, B: 1}]
 
 
 @virtual
@@ -219,7 +226,7 @@ async def test_every_rule_and_default_that_names_a_group_is_written() -> None:
         before = writes(world)
         assert world.load_balancing.route(world.binding, {A: 40, B: 60})
         assert writes(world) - before == 3
-        assert world.load_balancing.weights(world.binding) == [{A: 40, B: 60}] * 3
+        assert shares_now(world) == [{A: 40, B: 60}] * 3
         groups = world.rule(other)[0]["ForwardConfig"]["TargetGroups"]
         assert {g["TargetGroupArn"]: g["Weight"] for g in groups} == {
             world.group(A): 40,
@@ -250,7 +257,7 @@ async def test_closing_answers_503_by_the_services_own_rule_alone() -> None:
         [action] = world.rule()
         assert action["Type"] == "fixed-response"
         assert action["FixedResponseConfig"].items() >= CLOSED.items()
-        assert lb.weights(binding) == []
+        assert shares_now(world) == []
         assert not lb.route(binding, None)
 
 

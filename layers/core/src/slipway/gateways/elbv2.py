@@ -60,10 +60,6 @@ class LoadBalancing:
             for target in answer["TargetHealthDescriptions"]
         )
 
-    def weights(self, binding: Binding) -> list[Weights]:
-        """Return the slots' shares in each rule that forwards to them."""
-        return shares_in(self.rules(binding))
-
     def is_open(self, binding: Binding) -> bool:
         """Whether the binding's own rule forwards to its groups."""
         return any(
