@@ -188,6 +188,20 @@ class Seconds(_Kind):
         }
 
 
+def _bounded(text: str, longest: int | None, allowed: str) -> str:
+    """Return a text; refuse one that is too long, `allowed` leading to the bound."""
+    if longest is not None and len(text) > longest:
+        raise refused(
+            f"{allowed} {longest} characters", found=f"{len(text)} characters"
+        )
+    return text
+
+
+def _bound(longest: int | None) -> dict[str, Any]:
+    """Say the same in JSON Schema."""
+    return {} if longest is None else {"maxLength": longest}
+
+
 @dataclass(frozen=True, slots=True)
 class Words(_Kind):
     """A text that has a form. Numbers and truths count as they are written."""
@@ -201,21 +215,15 @@ class Words(_Kind):
         text = as_written(value)
         if text is None or not re.fullmatch(self.form, text):
             raise refused(self.allowed)
-        if self.longest is not None and len(text) > self.longest:
-            raise refused(
-                f"{self.allowed}, at most {self.longest} characters",
-                found=f"{len(text)} characters",
-            )
-        return text
+        return _bounded(text, self.longest, f"{self.allowed}, at most")
 
     def schema(self) -> dict[str, Any]:
         """Say the same in JSON Schema."""
-        bound = {} if self.longest is None else {"maxLength": self.longest}
         return {
             "type": "string",
             "pattern": f"^(?:{self.form})$",
             "patternErrorMessage": self.allowed,
-            **bound,
+            **_bound(self.longest),
         }
 
 
@@ -230,17 +238,11 @@ class FreeText(_Kind):
         text = as_written(value)
         if text is None:
             raise refused("a text")
-        if self.longest is not None and len(text) > self.longest:
-            raise refused(
-                f"a text of at most {self.longest} characters",
-                found=f"{len(text)} characters",
-            )
-        return text
+        return _bounded(text, self.longest, "a text of at most")
 
     def schema(self) -> dict[str, Any]:
         """Say the same in JSON Schema."""
-        bound = {} if self.longest is None else {"maxLength": self.longest}
-        return {"type": ["string", "number", "boolean"], **bound}
+        return {"type": ["string", "number", "boolean"], **_bound(self.longest)}
 
 
 @dataclass(frozen=True, slots=True)
