@@ -7,25 +7,33 @@ may have (load-balancer-limits).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from localcloud.fixture import ServiceSpec
 from localcloud.rates import DOCUMENTED, Bucket, Rate, Rates
+from slipway.domain.receipt import RESTORE_BEGAN
 from slipway.domain.rollout import Outcome
 
 from benchmarks.one_rollout import POLICY
-from tests.e2e.road import POLL_SECONDS, Road, host_of, road
+from tests.e2e.road import (
+    POLL_SECONDS,
+    REQUESTS_PER_SECOND,
+    Road,
+    host_of,
+    road,
+    spec,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from localcloud.fixture import ServiceSpec
     from slipway.domain.service import RolloutPolicy
     from slipway.gateways.journal import Entry
 
 REPOSITORY = "shop"
-REQUESTS_PER_SECOND = 20.0
 LONGEST_SECONDS = 4 * 3600
 
 UNAVOIDABLE = {
@@ -107,12 +115,9 @@ async def mass_push(
     courses = [_course(e, _gaps(alone[0])) for e in entries if _has_promoted(e)]
     courses.sort(key=lambda course: course.promoted_seconds)
     groups = [_group(bucket, count) for bucket in buckets if bucket.taken]
-    outcomes = sorted(str(entry.outcome) for entry in entries)
     return MassPush(
         services=count,
-        outcomes={
-            outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)
-        },
+        outcomes=dict(Counter(str(entry.outcome) for entry in entries)),
         alone_seconds=usual.promoted_seconds,
         floor_seconds=usual.promoted_seconds
         + max((group.floor_seconds for group in groups), default=0),
@@ -120,7 +125,7 @@ async def mass_push(
         fastest=courses[0],
         slowest=courses[-1],
         longest_wait_seconds=max(course.longest_wait_seconds for course in courses),
-        restores=sum("restore-began" in _moments(entry) for entry in entries),
+        restores=sum(RESTORE_BEGAN in _moments(entry) for entry in entries),
         groups=groups,
         **seen,
     )
@@ -161,17 +166,8 @@ async def _push(
 
 
 def _spec(number: int, count: int, policy: RolloutPolicy) -> ServiceSpec:
-    name = f"s{number:03}"
-    return ServiceSpec(
-        name=name,
-        port=8080,
-        host=host_of(name),
-        public=number < count / 2,
-        min_tasks=4,
-        tag_pattern="v*",
-        rollout=policy,
-        repository=REPOSITORY,
-    )
+    public = number < count / 2
+    return spec(f"s{number:03}", policy, public=public, repository=REPOSITORY)
 
 
 async def _ended(world: Road, digest: str) -> None:

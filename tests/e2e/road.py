@@ -427,12 +427,11 @@ def host_of(service: str) -> str:
 
 def spec(name: str, policy: RolloutPolicy = QUICK, **settings: Any) -> ServiceSpec:
     """Describe a public service with four tasks whose tags v* roll out."""
-    usual: dict[str, Any] = {"min_tasks": 4, "tag_pattern": "v*"}
+    usual: dict[str, Any] = {"min_tasks": 4, "tag_pattern": "v*", "public": True}
     return ServiceSpec(
         name=name,
         port=8080,
         host=host_of(name),
-        public=True,
         rollout=policy,
         **(usual | settings),
     )
