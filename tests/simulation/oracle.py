@@ -95,9 +95,9 @@ class Oracle:
     def _hold_surge(self) -> None:
         """Invariant 6: both slots together have the maximum and a surge, at most."""
         scaling = self.world.service.scaling
-        total = sum(self.world.desired().values())
         if scaling is None or any(a.kind == "other actor" for a in self.plan.acts):
             return
+        total = sum(self.world.desired().values())
         if total > MOST_SURGE * scaling.max_tasks:
             self._breaks(6, f"{total} tasks, {scaling.max_tasks} is the maximum")
 
