@@ -31,15 +31,31 @@ from moto.core.utils import get_service_model
 
 from localcloud import blocking
 from localcloud.clock import Clock
+from localcloud.s3_actions import s3_actions
 
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
 
-STORED_BY_MOTO = frozenset({"dynamodb", "ec2", "elbv2", "sts"})
+STORED_BY_MOTO = frozenset(
+    {
+        "acm",
+        "dynamodb",
+        "ec2",
+        "elbv2",
+        "logs",
+        "route53",
+        "s3",
+        "servicediscovery",
+        "sts",
+    }
+)
 """Services whose state moto keeps; it answers what no `serve` takes over."""
 
 API_LATENCY_SECONDS = 0.03
 """Modelled time of a call from inside a function: a usual one inside a region."""
+
+STORED: Mapping[str, Any] = {}
+"""What an operation returns, itself, to let moto answer the call after all."""
 
 type Parameters = dict[str, Any]
 type Answer = Mapping[str, Any] | None
@@ -237,8 +253,12 @@ class Router:
                 _authorize(request, principal)
             fault = self.disturb(call) if self.disturb and principal else None
             if fault is not None:
-                return await self._suffer(fault, request, call)
-            return await self._take_effect(request, call)
+                response = await self._suffer(fault, request, call)
+            else:
+                response = await self._take_effect(request, call)
+            if principal:
+                _hide_absence(request, response, principal)
+            return response  # noqa: TRY300  hiding may fail it
         except AwsError as error:
             return _error_response(request, error)
         except NotModelled as gap:
@@ -286,7 +306,8 @@ class Router:
             answer = operation(copy.deepcopy(request.params))
             if isawaitable(answer):
                 answer = await answer
-            return _response(request, answer or {})
+            if answer is not STORED:
+                return _response(request, answer or {})
         if request.service in STORED_BY_MOTO:
             return _stored(request)
         raise NotModelled(f"{request.service}:{request.operation}")
@@ -353,6 +374,11 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
     Resources and conditions of statements are not looked at.
     """
     service = service_model.service_name
+    if service == "s3":
+        known = s3_actions(operation, params)
+        if known is None:
+            raise NotModelled(f"the IAM action of s3:{operation}")
+        return known
     prefix = _IAM_PREFIX.get(service, service_model.signing_name)
     if operation in {"TransactWriteItems", "TransactGetItems"}:
         kinds = sorted({kind for item in params["TransactItems"] for kind in item})
@@ -362,6 +388,8 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
         needed.append("iam:PassRole")
     if service == "ecs" and params.get("tags"):
         needed.append("ecs:TagResource")
+    if operation == "RequestCertificate" and params.get("Tags"):
+        needed.append("acm:AddTagsToCertificate")
     if operation == "RegisterScalableTarget":
         needed += ["ecs:DescribeServices", "ecs:UpdateService"]
     return needed
@@ -370,14 +398,33 @@ def actions(service_model: Any, operation: str, params: Parameters) -> list[str]
 def _authorize(request: _Request, principal: Principal) -> None:
     service_model = request.model.service_model
     for action in actions(service_model, request.operation, request.params):
-        if principal.allows(action):
-            continue
-        query = service_model.resolved_protocol == "query"
-        raise AwsError(
-            "AccessDenied" if query else "AccessDeniedException",
-            f"the role of function {principal.name} does not allow {action}",
-            HTTPStatus.FORBIDDEN if query else HTTPStatus.BAD_REQUEST,
-        )
+        if not principal.allows(action):
+            raise _denied(request, principal, action)
+
+
+def _denied(request: _Request, principal: Principal, action: str) -> AwsError:
+    xml = request.model.service_model.resolved_protocol in {"query", "rest-xml"}
+    return AwsError(
+        "AccessDenied" if xml else "AccessDeniedException",
+        f"the role of function {principal.name} does not allow {action}",
+        HTTPStatus.FORBIDDEN if xml else HTTPStatus.BAD_REQUEST,
+    )
+
+
+def _hide_absence(
+    request: _Request, response: AWSResponse, principal: Principal
+) -> None:
+    """Deny an object that is not there to who may not list the bucket.
+
+    Only who has s3:ListBucket gets 404; others get 403 (API_GetObject, API_HeadObject).
+    """
+    missing = response.status_code == HTTPStatus.NOT_FOUND
+    if request.service != "s3" or not missing:
+        return
+    if request.operation not in {"GetObject", "HeadObject"}:
+        return
+    if not principal.allows("s3:ListBucket"):
+        raise _denied(request, principal, "s3:ListBucket")
 
 
 # ----------------------------------------------------------------------- wire formats
@@ -433,6 +480,9 @@ def _error_response(request: _Request, error: AwsError) -> AWSResponse:
     )
     if protocol == "ec2":
         text = f"<Response><Errors><Error>{inner}</Error></Errors></Response>"
+    elif request.service == "s3":
+        heads = request.model.http.get("method") == "HEAD"
+        text = "" if heads else f"<Error>{inner}</Error>"
     else:
         text = f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
     return _http(request, error.status, {"Content-Type": "text/xml"}, text)
@@ -491,8 +541,19 @@ class _Hooks:
         sending, self._sending = self._sending, None
         if sending is None:
             raise NotModelled(f"a request to {request.url} that no client call made")
-        sent = _Request(sending.model, copy.deepcopy(sending.params), request)
+        sent = _Request(sending.model, _as_sent(sending.model, sending.params), request)
         return _active[-1]._send(sent)  # noqa: SLF001  the hook is the router's door
+
+
+def _as_sent(model: OperationModel, params: Parameters) -> Parameters:
+    """Return parameters as they are now: all but a stream, which cannot be copied."""
+    stream = None
+    if model.has_streaming_input and model.input_shape is not None:
+        stream = model.input_shape.serialization.get("payload")
+    return {
+        key: value if key == stream else copy.deepcopy(value)
+        for key, value in params.items()
+    }
 
 
 _hooks = _Hooks()

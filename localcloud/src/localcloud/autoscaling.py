@@ -1,10 +1,11 @@
-"""Application Auto Scaling for ECS services: targets, and policies that track CPU.
+"""Application Auto Scaling for ECS services: targets, and policies that track.
 
 Pages are of the Application Auto Scaling user guide unless another book is named.
-Not modelled, and refused: other namespaces, step, scheduled and predictive scaling,
-customized metrics and request counts, deregistering, suspensions given in part.
+Not modelled, and refused: other namespaces, step and predictive scaling, customized
+and high-resolution metrics, suspensions given in part. Scheduled actions are kept and
+never run.
 
-CPU is what `load` says: a test's own arithmetic.
+What is tracked is what `load`, `memory` and `requests` say: a test's own arithmetic.
 """
 
 from asyncio import TimerHandle
@@ -14,11 +15,13 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
+from localcloud import routing
 from localcloud.api import ACCOUNT, AwsError, NotModelled, Router, only
 from localcloud.clock import Clock
 from localcloud.ecs import Ecs
 from localcloud.ecs.records import Service, TaskStatus
 from localcloud.identity import Ids, arn
+from localcloud.scheduled_actions import ScheduledActions, page
 
 ROLE_ARN = (
     f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/"
@@ -43,6 +46,10 @@ policies act: out quickly, in slowly. That it is so is documented, how many minu
 takes is not; these are the alarms that AWS makes (target-tracking-scaling-policy-
 overview)."""
 _LOW = 0.9
+_CPU = "ECSServiceAverageCPUUtilization"
+_MEMORY = "ECSServiceAverageMemoryUtilization"
+_REQUESTS = "ALBRequestCountPerTarget"
+_MOST_TAGS = 50
 _PERIOD_SECONDS = 60.0
 
 
@@ -54,6 +61,7 @@ class _Target:
     maximum: int
     suspended: dict[str, bool]
     created_at: datetime
+    tags: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -63,12 +71,34 @@ class _Policy:
     resource: str
     settings: dict[str, Any]
     created_at: datetime
+    ratio: float | None = None
+    """Its metric by its goal, at the last look; None without data."""
     high: int = 0
     low: int = 0
     """Minutes in a row."""
     out_at: float = float("-inf")
     in_at: float = float("-inf")
     """When it last scaled, in the clock's modelled seconds."""
+
+    @property
+    def metric(self) -> str:
+        """The predefined metric that it tracks."""
+        return str(self._specification["PredefinedMetricType"])
+
+    @property
+    def label(self) -> str | None:
+        """The resource label, of a policy that tracks requests."""
+        return self._specification.get("ResourceLabel")
+
+    @property
+    def scales_in(self) -> bool:
+        """Whether it may take tasks away."""
+        return not self.settings.get("DisableScaleIn", False)
+
+    @property
+    def _specification(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.settings["PredefinedMetricSpecification"]
+        return found
 
 
 @dataclass(slots=True)
@@ -80,13 +110,19 @@ class Autoscaling:
     ecs: Ecs
     load: Callable[[str], float | None] = lambda _: None
     """The average CPU of an ECS service by its name, in percent; None is no data."""
+    memory: Callable[[str], float | None] = lambda _: None
+    """The average memory of an ECS service by its name, in percent."""
+    requests: Callable[[str], float | None] = lambda _: None
+    """Requests a minute of each target of a group, by the policy's resource label."""
     _targets: dict[str, _Target] = field(default_factory=dict)
     _policies: dict[tuple[str, str], _Policy] = field(default_factory=dict)
+    _scheduled: ScheduledActions = field(init=False)
     _beat: TimerHandle | None = None
     _ids: Ids = field(default_factory=lambda: Ids("autoscaling"))
 
     def __post_init__(self) -> None:
         """Serve the API."""
+        self._scheduled = ScheduledActions(self.clock)
         self.router.serve(
             "application-autoscaling",
             {
@@ -94,6 +130,14 @@ class Autoscaling:
                 "DescribeScalableTargets": self._describe_targets,
                 "PutScalingPolicy": self._put_policy,
                 "DescribeScalingPolicies": self._describe_policies,
+                "DeleteScalingPolicy": self._delete_policy,
+                "DeregisterScalableTarget": self._deregister,
+                "PutScheduledAction": self._put_action,
+                "DescribeScheduledActions": self._describe_actions,
+                "DeleteScheduledAction": self._delete_action,
+                "TagResource": self._tag,
+                "UntagResource": self._untag,
+                "ListTagsForResource": self._list_tags,
             },
         )
 
@@ -119,6 +163,7 @@ class Autoscaling:
             "MinCapacity",
             "MaxCapacity",
             "SuspendedState",
+            "Tags",
         )
         _check(params)
         resource = params["ResourceId"]
@@ -139,6 +184,8 @@ class Autoscaling:
         suspended = params.get("SuspendedState")
         if suspended is not None and set(suspended) != set(_SUSPENSIONS):
             raise NotModelled("SuspendedState given in part")
+        if known is not None and "Tags" in params:
+            raise NotModelled("Tags in an update of a scalable target")
         usual = known.suspended if known else dict.fromkeys(_SUSPENSIONS, False)
         self._targets[resource] = _Target(
             resource,
@@ -147,6 +194,7 @@ class Autoscaling:
             maximum,
             suspended or usual,
             known.created_at if known else self.clock.now(),
+            known.tags if known else _checked(params.get("Tags", {})),
         )
         self._scale(service, min(max(service.desired, minimum), maximum))
         return {"ScalableTargetARN": self._targets[resource].arn}
@@ -156,26 +204,130 @@ class Autoscaling:
 
         API reference, DescribeScalableTargets.
         """
-        only(params, "ServiceNamespace", "ResourceIds", "ScalableDimension")
+        only(
+            params,
+            "ServiceNamespace",
+            "ResourceIds",
+            "ScalableDimension",
+            "MaxResults",
+            "NextToken",
+        )
         _check(params)
         wanted = params.get("ResourceIds", list(self._targets))
         found = [self._targets[r] for r in wanted if r in self._targets]
-        return {
-            "ScalableTargets": [
-                {
-                    "ServiceNamespace": "ecs",
-                    "ResourceId": target.resource,
-                    "ScalableDimension": DIMENSION,
-                    "MinCapacity": target.minimum,
-                    "MaxCapacity": target.maximum,
-                    "RoleARN": ROLE_ARN,
-                    "CreationTime": target.created_at,
-                    "SuspendedState": target.suspended,
-                    "ScalableTargetARN": target.arn,
-                }
-                for target in found
-            ]
-        }
+        shapes = [
+            {
+                "ServiceNamespace": "ecs",
+                "ResourceId": target.resource,
+                "ScalableDimension": DIMENSION,
+                "MinCapacity": target.minimum,
+                "MaxCapacity": target.maximum,
+                "RoleARN": ROLE_ARN,
+                "CreationTime": target.created_at,
+                "SuspendedState": target.suspended,
+                "ScalableTargetARN": target.arn,
+            }
+            for target in found
+        ]
+        return page("ScalableTargets", shapes, params)
+
+    def _deregister(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Forget a target, its policies and its scheduled actions.
+
+        API reference, DeregisterScalableTarget. The count stays as it is.
+        """
+        only(params, "ServiceNamespace", "ResourceId", "ScalableDimension")
+        _check(params)
+        resource = params["ResourceId"]
+        del self._targets[self._registered(resource).resource]
+        for key in [key for key in self._policies if key[0] == resource]:
+            del self._policies[key]
+        self._scheduled.forget(resource)
+        return {}
+
+    def _registered(self, resource: str) -> _Target:
+        if resource not in self._targets:
+            raise AwsError(
+                "ObjectNotFoundException",
+                f"No scalable target registered for resource ID: {resource}",
+            )
+        return self._targets[resource]
+
+    # ---------------------------------------------------------------------------- tags
+
+    def _tagged(self, params: dict[str, Any]) -> _Target:
+        for target in self._targets.values():
+            if target.arn == params["ResourceARN"]:
+                return target
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"No scalable target has the ARN {params['ResourceARN']}",
+            ResourceName=params["ResourceARN"],
+        )
+
+    def _tag(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Add tags, or give them other values (API reference, TagResource)."""
+        only(params, "ResourceARN", "Tags")
+        target = self._tagged(params)
+        target.tags = _checked(target.tags | params["Tags"])
+        return {}
+
+    def _untag(self, params: dict[str, Any]) -> dict[str, Any]:
+        only(params, "ResourceARN", "TagKeys")
+        target = self._tagged(params)
+        gone = set(params["TagKeys"])
+        target.tags = {k: v for k, v in target.tags.items() if k not in gone}
+        return {}
+
+    def _list_tags(self, params: dict[str, Any]) -> dict[str, Any]:
+        only(params, "ResourceARN")
+        return {"Tags": self._tagged(params).tags}
+
+    # --------------------------------------------------------------- scheduled actions
+
+    def _put_action(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Keep a scheduled action of a target; it is never run."""
+        only(
+            params,
+            "ServiceNamespace",
+            "ScheduledActionName",
+            "ResourceId",
+            "ScalableDimension",
+            "Schedule",
+            "Timezone",
+            "StartTime",
+            "EndTime",
+            "ScalableTargetAction",
+        )
+        _check(params)
+        self._registered(params["ResourceId"])
+        self._scheduled.put(params)
+        return {}
+
+    def _describe_actions(self, params: dict[str, Any]) -> dict[str, Any]:
+        only(
+            params,
+            "ServiceNamespace",
+            "ScheduledActionNames",
+            "ResourceId",
+            "ScalableDimension",
+            "MaxResults",
+            "NextToken",
+        )
+        _check(params)
+        return page("ScheduledActions", self._scheduled.find(params), params)
+
+    def _delete_action(self, params: dict[str, Any]) -> dict[str, Any]:
+        only(
+            params,
+            "ServiceNamespace",
+            "ScheduledActionName",
+            "ResourceId",
+            "ScalableDimension",
+        )
+        _check(params)
+        self._scheduled.delete(params["ResourceId"], params["ScheduledActionName"])
+        return {}
 
     # ------------------------------------------------------------------------ policies
 
@@ -203,14 +355,8 @@ class Autoscaling:
             "ScaleInCooldown",
             "DisableScaleIn",
         )
-        metric = settings["PredefinedMetricSpecification"]["PredefinedMetricType"]
-        if metric != "ECSServiceAverageCPUUtilization":
-            raise NotModelled(f"predefined metric {metric}")
-        if resource not in self._targets:
-            raise AwsError(
-                "ObjectNotFoundException",
-                f"No scalable target registered for resource ID: {resource}",
-            )
+        self._registered(resource)
+        self._check_metric(resource, settings["PredefinedMetricSpecification"])
         known = self._policies.get((resource, name))
         policy = _Policy(
             name,
@@ -226,44 +372,121 @@ class Autoscaling:
             self._beat = self.clock.call_later(_PERIOD_SECONDS, self._evaluate)
         return {"PolicyARN": policy.arn, "Alarms": []}
 
-    def _describe_policies(self, params: dict[str, Any]) -> dict[str, Any]:
-        only(params, "ServiceNamespace", "ResourceId", "ScalableDimension")
-        _check(params)
-        resource = params.get("ResourceId")
-        return {
-            "ScalingPolicies": [
-                {
-                    "PolicyARN": policy.arn,
-                    "PolicyName": policy.name,
-                    "ServiceNamespace": "ecs",
-                    "ResourceId": policy.resource,
-                    "ScalableDimension": DIMENSION,
-                    "PolicyType": "TargetTrackingScaling",
-                    "TargetTrackingScalingPolicyConfiguration": policy.settings,
-                    "CreationTime": policy.created_at,
-                }
-                for policy in self._policies.values()
-                if resource in (None, policy.resource)
-            ]
+    def _check_metric(self, resource: str, metric: dict[str, Any]) -> None:
+        """Check what is tracked: requests need the label of a group of the service.
+
+        API reference, PredefinedMetricSpecification.
+        """
+        only(metric, "PredefinedMetricType", "ResourceLabel")
+        kind, label = metric["PredefinedMetricType"], metric.get("ResourceLabel")
+        if kind not in {_CPU, _MEMORY, _REQUESTS}:
+            raise NotModelled(f"predefined metric {kind}")
+        if kind != _REQUESTS:
+            if label is not None:
+                raise AwsError(
+                    "ValidationException", f"{kind} does not take a resource label."
+                )
+            return
+        balancer, found, group = (label or "").partition("/targetgroup/")
+        balancers = {view.load_balancer for view in routing.listeners()}
+        groups = {
+            routing.dimension(binding["targetGroupArn"])
+            for binding in self._service(resource).load_balancers
         }
+        if (
+            not found
+            or balancer not in balancers
+            or f"targetgroup/{group}" not in groups
+        ):
+            raise AwsError(
+                "ValidationException",
+                f"The resource label {label} names no target group of {resource}.",
+            )
+
+    def _describe_policies(self, params: dict[str, Any]) -> dict[str, Any]:
+        """List policies of a target, of some names or all.
+
+        API reference, DescribeScalingPolicies.
+        """
+        only(
+            params,
+            "ServiceNamespace",
+            "PolicyNames",
+            "ResourceId",
+            "ScalableDimension",
+            "MaxResults",
+            "NextToken",
+        )
+        _check(params)
+        resource, names = params.get("ResourceId"), params.get("PolicyNames")
+        shapes = [
+            {
+                "PolicyARN": policy.arn,
+                "PolicyName": policy.name,
+                "ServiceNamespace": "ecs",
+                "ResourceId": policy.resource,
+                "ScalableDimension": DIMENSION,
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": policy.settings,
+                "CreationTime": policy.created_at,
+            }
+            for policy in self._policies.values()
+            if resource in (None, policy.resource)
+            and (not names or policy.name in names)
+        ]
+        return page("ScalingPolicies", shapes, params)
+
+    def _delete_policy(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Remove a policy (API reference, DeleteScalingPolicy)."""
+        only(
+            params, "ServiceNamespace", "PolicyName", "ResourceId", "ScalableDimension"
+        )
+        _check(params)
+        key = params["ResourceId"], params["PolicyName"]
+        if self._policies.pop(key, None) is None:
+            raise AwsError(
+                "ObjectNotFoundException",
+                f"No scaling policy found for resource: {key[0]}, name: {key[1]}",
+            )
+        return {}
 
     # ------------------------------------------------------------------------ tracking
 
     def _evaluate(self) -> None:
-        """Look at every policy's metric, minute by minute."""
+        """Look at every policy's metric, minute by minute.
+
+        Of several policies of a target any may add tasks, and the largest count wins;
+        tasks are taken away only where all that may do so agree
+        (target-tracking-scaling-policy-overview).
+        """
         self._beat = self.clock.call_later(_PERIOD_SECONDS, self._evaluate)
-        for policy in self._policies.values():
-            service = self._service(policy.resource)
+        for resource in list(self._targets):
+            policies = [p for p in self._policies.values() if p.resource == resource]
+            try:
+                service = self._service(resource)
+            except AwsError:
+                continue  # the service was deleted, its target is left over
+            for policy in policies:
+                self._look(policy, service)
+            for policy in policies:
+                if policy.ratio is not None and policy.high >= _MINUTES_HIGH:
+                    self._out(policy, service, policy.ratio)
+            self._in([p for p in policies if p.scales_in], service)
+
+    def _look(self, policy: _Policy, service: Service) -> None:
+        """Count minutes in a row above the goal, and those clearly below it."""
+        if policy.metric == _REQUESTS:
+            value = self.requests(policy.label or "")
+        elif policy.metric == _MEMORY:
+            value = self.memory(service.name)
+        else:
             value = self.load(service.name)
-            goal = float(policy.settings["TargetValue"])
-            above = value is not None and value > goal
-            below = value is not None and value < _LOW * goal
-            policy.high = policy.high + 1 if above else 0
-            policy.low = policy.low + 1 if below else 0
-            if value is not None and policy.high >= _MINUTES_HIGH:
-                self._out(policy, service, value / goal)
-            elif value is not None and policy.low >= _MINUTES_LOW:
-                self._in(policy, service, value / goal)
+        goal = float(policy.settings["TargetValue"])
+        policy.ratio = None if value is None else value / goal
+        above = value is not None and value > goal
+        below = value is not None and value < _LOW * goal
+        policy.high = policy.high + 1 if above else 0
+        policy.low = policy.low + 1 if below else 0
 
     def _out(self, policy: _Policy, service: Service, ratio: float) -> None:
         """Add tasks in proportion, within the maximum.
@@ -282,21 +505,30 @@ class Autoscaling:
             policy.out_at = self.clock.time()
             self._scale(service, wanted)
 
-    def _in(self, policy: _Policy, service: Service, ratio: float) -> None:
+    def _in(self, policies: list[_Policy], service: Service) -> None:
         """Take tasks away in proportion, within the minimum.
 
         Between two such the cooldown passes, and after one that added tasks, too
         (target-tracking-scaling-policy-overview).
         """
-        target = self._targets[policy.resource]
-        wait = policy.settings.get("ScaleInCooldown", _COOLDOWN_SECONDS)
-        rests = self.clock.time() < max(policy.in_at, policy.out_at) + wait
-        off = policy.settings.get("DisableScaleIn", False)
-        if target.suspended["DynamicScalingInSuspended"] or rests or off:
+        low = [p for p in policies if p.low >= _MINUTES_LOW]
+        ratios = [p.ratio for p in low if p.ratio is not None]
+        if not ratios or len(ratios) < len(policies):
             return
-        wanted = max(ceil(_running(service) * ratio), target.minimum)
+        target = self._targets[policies[0].resource]
+        now = self.clock.time()
+        rests = any(
+            now
+            < max(p.in_at, p.out_at)
+            + p.settings.get("ScaleInCooldown", _COOLDOWN_SECONDS)
+            for p in policies
+        )
+        if target.suspended["DynamicScalingInSuspended"] or rests:
+            return
+        wanted = max(ceil(_running(service) * max(ratios)), target.minimum)
         if wanted < service.desired:
-            policy.in_at = self.clock.time()
+            for policy in policies:
+                policy.in_at = now
             self._scale(service, wanted)
 
     def _target_arn(self) -> str:
@@ -308,11 +540,16 @@ class Autoscaling:
         if kind != "service":
             raise AwsError("ValidationException", f"Unsupported resource: {resource}")
         try:
-            return self.ecs.service(name, cluster)
+            service = self.ecs.service(name, cluster)
         except AwsError as error:
             raise AwsError(
                 "ValidationException", f"ECS service doesn't exist: {resource}"
             ) from error
+        if service.status != "ACTIVE":
+            raise AwsError(
+                "ValidationException", f"ECS service is not active: {resource}"
+            )
+        return service
 
     def _scale(self, service: Service, count: int) -> None:
         if count != service.desired:
@@ -328,3 +565,10 @@ def _check(params: dict[str, Any]) -> None:
         raise NotModelled(f"service namespace {params['ServiceNamespace']}")
     if params.get("ScalableDimension", DIMENSION) != DIMENSION:
         raise NotModelled(f"scalable dimension {params['ScalableDimension']}")
+
+
+def _checked(tags: dict[str, str]) -> dict[str, str]:
+    """Refuse more than 50 tags (API reference, TagResource)."""
+    if len(tags) > _MOST_TAGS:
+        raise AwsError("TooManyTagsException", "A resource has at most 50 tags.")
+    return tags

@@ -34,7 +34,9 @@ from moto.moto_api._internal import mock_random
 from localcloud.api import ACCOUNT, REGION, Router
 from localcloud.autoscaling import Autoscaling
 from localcloud.background import Background
+from localcloud.buckets import Buckets
 from localcloud.clock import Clock
+from localcloud.cloudmap import CloudMap
 from localcloud.compute import Compute
 from localcloud.delays import Delays, OpenQuestions
 from localcloud.deploy import Services, Stack, deploy
@@ -154,6 +156,7 @@ class LocalCloud:
             router.serve("events", events.operations)
             router.serve("stepfunctions", states.operations)
             router.serve("sns", {"Publish": topics.publish})
+            buckets = Buckets(clock, router, events)
             metrics = Metrics(clock, router, delays)
             plane = data_plane(metrics)
             compute = Compute.start(
@@ -166,7 +169,9 @@ class LocalCloud:
                 open_questions or OpenQuestions(),
             )
             mappings = Mappings(clock, background, functions)
-            services = Services(clock, functions, states, events, mappings, topics)
+            services = Services(
+                clock, functions, states, events, mappings, topics, buckets
+            )
             stack, given = Stack("slipway"), parameters(compute.network)
             if template is not None:
                 stack = deploy(template, services, given)
@@ -219,6 +224,11 @@ class LocalCloud:
     def ecs(self) -> Ecs:
         """Clusters, services and tasks."""
         return self.compute.ecs
+
+    @property
+    def cloud_map(self) -> CloudMap:
+        """Namespaces and instances."""
+        return self.compute.cloud_map
 
     @property
     def autoscaling(self) -> Autoscaling:

@@ -9,14 +9,20 @@ from typing import Self
 
 from localcloud.api import Router
 from localcloud.autoscaling import Autoscaling
+from localcloud.balancer_records import BalancerRecords
+from localcloud.certificates import Certificates
 from localcloud.clock import Clock
+from localcloud.cloudmap import CloudMap
 from localcloud.delays import Delays, OpenQuestions
 from localcloud.ecs import Ecs
 from localcloud.elb import Elb
 from localcloud.images import EventSink, Images
+from localcloud.log_groups import LogGroups
 from localcloud.monitor import Monitor
 from localcloud.network import Network
 from localcloud.seams import DataPlane, TaskRuntime
+from localcloud.security_groups import SecurityGroups
+from localcloud.zones import Zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Compute:
     images: Images
     network: Network
     elb: Elb
+    certificates: Certificates
+    cloud_map: CloudMap
     ecs: Ecs
     autoscaling: Autoscaling
     monitor: Monitor
@@ -41,24 +49,41 @@ class Compute:
         delays: Delays,
         open_questions: OpenQuestions,
     ) -> Self:
-        """Serve ecr, ecs, elbv2 and application-autoscaling; moto must be active."""
+        """Serve what tasks need around them; moto must be active."""
         images = Images(clock, router, events)
         network = Network()
         elb = Elb(clock, router, runtime, data_plane, network, delays)
+        LogGroups(clock, router)
+        BalancerRecords(router)
+        certificates = Certificates(
+            clock, router, Zones(router), delays, open_questions
+        )
+        cloud_map = CloudMap(clock, router, delays)
         ecs = Ecs(
             clock,
             router,
             events,
             images,
             elb,
+            cloud_map,
             runtime,
             network,
             delays,
             open_questions,
         )
+        SecurityGroups(router, ecs.tasks)
         autoscaling = Autoscaling(clock, router, ecs)
         monitor = Monitor(clock, router, ecs, elb)
-        return cls(images, network, elb, ecs, autoscaling, monitor)
+        return cls(
+            images,
+            network,
+            elb,
+            certificates,
+            cloud_map,
+            ecs,
+            autoscaling,
+            monitor,
+        )
 
     async def close(self) -> None:
         """End all that runs in the background; raise what failed there."""

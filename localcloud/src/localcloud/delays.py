@@ -45,6 +45,35 @@ class Delays:
     """How long ago DescribeServices, DescribeTasks and ListTasks look. No figure is
     stated: reads are eventually consistent (Amazon ECS API reference)."""
 
+    inactive_service_seconds: float = 3600.0
+    """How long a deleted service can still be described as INACTIVE. No figure is
+    stated (Amazon ECS API reference, DeleteService)."""
+
+    namespace_seconds: float = 30.0
+    """Until a namespace of Cloud Map is made or deleted. No figure is stated (Cloud Map
+    API reference, GetOperation)."""
+
+    instance_seconds: float = 1.0
+    """Until an instance is registered with Cloud Map or deregistered. No figure is
+    stated (Cloud Map API reference, GetOperation)."""
+
+    custom_health_seconds: float = 30.0
+    """Until a custom health status counts (Cloud Map API reference,
+    HealthCheckCustomConfig)."""
+
+    certificate_seconds: float = 5.0
+    """Until a certificate that was requested is listed, and says how its domains are
+    proved: several seconds (ACM API reference, RequestCertificate)."""
+
+    certificate_issue_seconds: float = 180.0
+    """Between all of a certificate's records being in their zone and it being issued.
+    No figure is stated but that it can take long (ACM user guide,
+    troubleshooting-pending)."""
+
+    certificate_timeout_seconds: float = 259200.0
+    """72 hours, after which ACM waits for a proof no longer (ACM API reference,
+    CertificateDetail)."""
+
     propagation_seconds: float = 3.0
     """Until all nodes of a load balancer act on a changed rule, weight or target
     health. No figure is stated (Application Load Balancers user guide,
@@ -77,3 +106,14 @@ class OpenQuestions:
     checks and then ended by itself, the deployment not yet being complete. That it
     counts tasks that never ran, or failed their checks, is documented (Amazon ECS
     Developer Guide, deployment-circuit-breaker)."""
+
+    new_certificate_is_unknown: bool = False
+    """Whether a certificate that was just requested is not found, or is found without
+    word of how it is proved. The page speaks of a delay before information about it can
+    be retrieved (ACM API reference, RequestCertificate)."""
+
+    strategy_change_has_to_be_forced: bool = False
+    """Whether UpdateService refuses another capacity provider strategy without
+    forceNewDeployment. The page lists it among what starts no deployment by itself
+    (Amazon ECS API reference, UpdateService); the service has been seen to refuse
+    it."""

@@ -22,10 +22,16 @@ from localcloud.api import REGION, NotModelled
 from localcloud.asl import load
 from localcloud.asl.definition import FUNCTION_RESOURCES, START_EXECUTION, Definition
 from localcloud.asl.expressions import is_expression
+from localcloud.buckets import Buckets, make_bucket
 from localcloud.clock import Clock
 from localcloud.events import EventBus, Rule, RuleTarget, Target
 from localcloud.functions import FunctionError, Functions, UnknownFunction
-from localcloud.policies import BASIC_POLICIES, allowed_actions, lets_events_in
+from localcloud.policies import (
+    BASIC_POLICIES,
+    allowed_actions,
+    denies_plain_http,
+    lets_events_in,
+)
 from localcloud.queues import Mapping as SourceMapping
 from localcloud.queues import Mappings, Queue
 from localcloud.resource_types import (
@@ -104,6 +110,11 @@ class Stack:
         kind = "AWS::Serverless::StateMachine"
         return {k: r.arn for k, r in self.resources.items() if r.type == kind}
 
+    @property
+    def buckets(self) -> dict[str, str]:
+        """The buckets' names by logical id."""
+        return self._names("AWS::S3::Bucket")
+
     def _names(self, kind: str) -> dict[str, str]:
         return {k: r.name for k, r in self.resources.items() if r.type == kind}
 
@@ -118,6 +129,7 @@ class Services:
     events: EventBus
     mappings: Mappings
     topics: Topics
+    buckets: Buckets
 
 
 def deploy(
@@ -215,6 +227,8 @@ class _Deployment:
         resource = self._resources[logical_id]
         given = resource.get("Properties", {}).get(TYPES[resource["Type"]].name)
         default = f"{self._stack.name}-{logical_id}"
+        if resource["Type"] == "AWS::S3::Bucket":
+            default = default.lower()
         name = default if given is None else str(self._resolver.resolve(given))
         self._names[logical_id] = name
         return name
@@ -268,6 +282,8 @@ class _Deployment:
             "AWS::Serverless::Function": self._function,
             "AWS::Serverless::StateMachine": self._state_machine,
             "AWS::DynamoDB::Table": self._table,
+            "AWS::S3::Bucket": self._bucket,
+            "AWS::S3::BucketPolicy": self._bucket_policy,
             "AWS::SQS::Queue": self._queue,
             "AWS::SNS::Topic": self._topic,
             "AWS::SNS::Subscription": lambda made: _subscription(made.properties),
@@ -472,6 +488,30 @@ class _Deployment:
         elif before.properties != resource.properties:
             raise NotModelled(f"an update of table {resource.logical_id}")
 
+    def _bucket(self, resource: Resource) -> None:
+        before = self._before.resources.get(resource.logical_id)
+        if before is None:
+            make_bucket(resource.name, resource.properties)
+            self._services.buckets.tag(
+                resource.name, self._stack.name, resource.logical_id
+            )
+        elif before.properties != resource.properties:
+            raise NotModelled(f"an update of bucket {resource.logical_id}")
+
+    def _bucket_policy(self, resource: Resource) -> None:
+        """Take a policy that says nothing of calls over TLS; others are not modelled.
+
+        It is not moto's to keep: moto takes no notice of conditions.
+        """
+        if resource.properties["Bucket"] not in self._stack.buckets.values():
+            raise InvalidTemplate(
+                f"no bucket is called {resource.properties['Bucket']}"
+            )
+        statements = resource.properties["PolicyDocument"]["Statement"]
+        for one in statements if isinstance(statements, list) else [statements]:
+            if not denies_plain_http(one):
+                raise NotModelled(f"a bucket policy's statement {one}")
+
     def _topic(self, resource: Resource) -> None:
         for subscription in resource.properties.get("Subscription", []):
             _subscription(subscription)
@@ -625,7 +665,7 @@ class _Deployment:
                     )
 
     def _calls(self, definition: Definition) -> Iterable[tuple[str, str]]:
-        for state in definition.states.values():
+        for state in definition.every_state():
             place = f"{definition.source}, state {state.name}"
             called = state.fields.get("Arguments", {})
             if state.fields.get("Resource") in FUNCTION_RESOURCES:

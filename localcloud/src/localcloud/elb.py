@@ -107,6 +107,7 @@ class Elb:
                 "DescribeTargetHealth": self._describe_target_health,
             },
         )
+        router.after("elbv2", "DeleteTargetGroup", self._forget)
         for operation in _ROUTING_WRITES:
             router.after("elbv2", operation, lambda _: self._rules_changed())
 
@@ -183,6 +184,17 @@ class Elb:
             del self._targets[key]
         if registered.drained is not None:
             registered.drained.set()
+
+    def _forget(self, params: dict[str, Any]) -> None:
+        """Forget the targets of a group that was deleted: they go with it.
+
+        They are not drained: nothing sends them anything (DeleteTargetGroup).
+        """
+        for registered in list(self._of(params["TargetGroupArn"])):
+            if registered.checks is not None:
+                registered.checks.cancel()
+            self._remove(registered)
+        self._changed()
 
     def _of(self, group_arn: str) -> Iterator[_Registered]:
         return (t for t in self._targets.values() if t.group_arn == group_arn)

@@ -1,4 +1,7 @@
-"""A small system to roll out into: what provisioning makes on AWS, made by hand.
+"""A small system to roll out into, made at once: for simulations and tests of rollouts.
+
+Real ones, and the demonstration's, are provisioned from manifests. Here the steps to
+that are left out, so that thousands of runs begin where a rollout does.
 
 Per environment a cluster, a public and an internal load balancer; per service, in
 this order: target groups, rules, slots. Everything goes through boto3.
@@ -11,12 +14,13 @@ from typing import Any
 import boto3
 from slipway.domain.service import (
     Binding,
+    Mode,
     RolloutPolicy,
     Scaling,
     Service,
     Slot,
-    TaskShape,
 )
+from slipway.domain.task_shape import TaskShape
 
 from localcloud.api import ACCOUNT, REGION
 from localcloud.identity import REGISTRY
@@ -40,6 +44,10 @@ class ServiceSpec:
     """A path pattern, such as /api/*."""
     public: bool = False
     """On the public load balancer rather than the internal one."""
+    balanced: bool = True
+    """False where callers find its tasks by name alone: then no request of the local
+    cloud reaches it, and `host`, `path` and `public` mean nothing."""
+    mode: Mode = Mode.CANARY
     environment: Mapping[str, str] = field(default_factory=dict)
     min_tasks: int = 2
     max_tasks: int = 10
@@ -143,10 +151,43 @@ class _Maker:
             Port=port,
             DefaultActions=[_fixed(404, "no service answers here")],
         )["Listeners"][0]
+        rules = self._elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        taken = [int(rule["Priority"]) for rule in rules if not rule["IsDefault"]]
+        self._priority = max([self._priority, *(place + 1 for place in taken)])
         return listener["ListenerArn"]
 
     def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
-        repository = self._repository(spec)
+        service = Service(
+            name=spec.name,
+            repository=self._repository(spec),
+            registry=REGISTRY,
+            slots={slot: f"{spec.name}-{slot}" for slot in Slot},
+            task=TaskShape(
+                cpu=256,
+                memory_mib=512,
+                port=spec.port,
+                execution_role_arn=self._role("execution"),
+                task_role_arn=self._role(spec.name),
+                security_group_ids=(SECURITY_GROUP,),
+                environment=dict(spec.environment),
+                stop_timeout_seconds=spec.stop_timeout_seconds,
+            ),
+            bindings=(self._binding(spec, listener_arn),) if spec.balanced else (),
+            min_tasks=spec.min_tasks,
+            max_tasks=spec.max_tasks,
+            tag_pattern=spec.tag_pattern,
+            rollout=spec.rollout,
+            scaling=spec.scaling,
+            mode=spec.mode,
+        )
+        placeholder = self._placeholder(spec, service)
+        for slot in Slot:
+            self._slot(spec, service, slot, placeholder)
+            if spec.scaling is not None:
+                self._target(service.slots[slot], spec.cpu_percent)
+        return service
+
+    def _binding(self, spec: ServiceSpec, listener_arn: str) -> Binding:
         groups = {slot: self._target_group(spec, slot) for slot in Slot}
         rule_arn = self._rule(
             listener_arn,
@@ -160,34 +201,7 @@ class _Maker:
             [_host(f"{spec.name}.park.internal")],
             _forward(groups.values()),
         )
-        service = Service(
-            name=spec.name,
-            repository=repository,
-            registry=REGISTRY,
-            slots={slot: f"{spec.name}-{slot}" for slot in Slot},
-            task=TaskShape(
-                cpu=256,
-                memory_mib=512,
-                port=spec.port,
-                execution_role_arn=self._role("execution"),
-                task_role_arn=self._role(spec.name),
-                security_group_ids=(SECURITY_GROUP,),
-                environment=dict(spec.environment),
-                stop_timeout_seconds=spec.stop_timeout_seconds,
-            ),
-            bindings=(Binding(listener_arn, rule_arn, parking_arn, groups),),
-            min_tasks=spec.min_tasks,
-            max_tasks=spec.max_tasks,
-            tag_pattern=spec.tag_pattern,
-            rollout=spec.rollout,
-            scaling=spec.scaling,
-        )
-        placeholder = self._placeholder(service)
-        for slot in Slot:
-            self._slot(service, slot, groups[slot], placeholder)
-            if spec.scaling is not None:
-                self._target(service.slots[slot], spec.cpu_percent)
-        return service
+        return Binding(listener_arn, rule_arn, parking_arn, groups)
 
     def _repository(self, spec: ServiceSpec) -> str:
         """Make a repository, unless another service's images come from it already."""
@@ -239,7 +253,7 @@ class _Maker:
         self._priority += 1
         return rule["RuleArn"]
 
-    def _placeholder(self, service: Service) -> str:
+    def _placeholder(self, spec: ServiceSpec, service: Service) -> str:
         """Register what a slot names before its first release; it is never started."""
         definition = self._ecs.register_task_definition(
             family=f"{self._settings.environment}-{service.name}",
@@ -248,13 +262,13 @@ class _Maker:
             cpu=str(service.task.cpu),
             memory=str(service.task.memory_mib),
             executionRoleArn=service.task.execution_role_arn,
-            taskRoleArn=service.task.task_role_arn,
+            taskRoleArn=self._role(spec.name),
             containerDefinitions=[
                 {
                     "name": service.name,
                     "image": f"{REGISTRY}/{service.repository}:placeholder",
                     "essential": True,
-                    "portMappings": [{"containerPort": service.task.port}],
+                    "portMappings": [{"containerPort": spec.port}],
                 }
             ],
             tags=_lower(self._tags(service.name)),
@@ -262,7 +276,11 @@ class _Maker:
         return definition["taskDefinitionArn"]
 
     def _slot(
-        self, service: Service, slot: Slot, group_arn: str, definition_arn: str
+        self,
+        spec: ServiceSpec,
+        service: Service,
+        slot: Slot,
+        definition_arn: str,
     ) -> None:
         self._ecs.create_service(
             cluster=self._settings.environment,
@@ -272,10 +290,11 @@ class _Maker:
             launchType="FARGATE",
             loadBalancers=[
                 {
-                    "targetGroupArn": group_arn,
+                    "targetGroupArn": binding.target_group_arns[slot],
                     "containerName": service.name,
-                    "containerPort": service.task.port,
+                    "containerPort": spec.port,
                 }
+                for binding in service.bindings
             ],
             networkConfiguration={
                 "awsvpcConfiguration": {

@@ -15,6 +15,11 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
+def bucket_arn(name: str) -> str:
+    """Return a bucket's ARN: it names neither Region nor account."""
+    return f"arn:aws:s3:::{name}"
+
+
 def timestamp(moment: datetime) -> str:
     """Return a moment as events write it, such as 2026-01-05T09:00:00.123Z."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -16,6 +16,7 @@ from localcloud import routing
 from localcloud.api import Call, Parameters, Router
 from localcloud.clock import Clock
 from localcloud.ecs import Ecs
+from localcloud.ecs.records import TaskStatus
 from localcloud.elb import Elb
 
 A_MOMENT_SECONDS = 0.5
@@ -45,7 +46,7 @@ class Monitor:
         """By rule, the slot that last had all the weight."""
         self.promoted: Callable[[str], Slot | None] = lambda _: None
         """Says by a service's name which slot its last promotion made the primary;
-        where it does not know, weights tell."""
+        where it does not know, weights tell. A service without rules has none then."""
         self.violations: list[Violation] = []
         router.watch(self._check)
 
@@ -61,8 +62,11 @@ class Monitor:
         found = [
             violation
             for service in self._services.values()
-            for binding in service.bindings
-            for violation in self._idle(service, binding)
+            for violation in (
+                [v for b in service.bindings for v in self._idle(service, b)]
+                if service.bindings
+                else self._idle_by_name(service)
+            )
         ]
         self.violations += found
         return found
@@ -84,6 +88,15 @@ class Monitor:
                     )
                 )
         return found
+
+    def _idle_by_name(self, service: Service) -> list[Violation]:
+        """Check a service without rules: all slots but its primary have no tasks."""
+        primary = self.promoted(service.name)
+        return [
+            self._violation(6, f"{name} is idle with desired count {desired}")
+            for slot, name in service.slots.items()
+            if slot is not primary and (desired := self._desired(service, slot))
+        ]
 
     # -------------------------------------------------------------------------- writes
 
@@ -154,6 +167,8 @@ class Monitor:
             desired, lowered = self._desired(service, slot), params["desiredCount"]
             if lowered >= desired:
                 continue
+            if not service.bindings:
+                self._check_by_name(service, slot, lowered, writer)
             for binding in service.bindings:
                 weights = self._weights(binding)
                 primary = self._primary(service, binding, weights)
@@ -168,6 +183,34 @@ class Monitor:
                             f"while it carries {share:.0%} and needs {enough}",
                         )
                     )
+
+    def _check_by_name(
+        self, service: Service, slot: Slot, lowered: int, writer: str
+    ) -> None:
+        """Hold invariant 1 where a service without rules is made smaller.
+
+        Whoever has tasks gets requests. So its primary stays as large as the service
+        must be, and the other slot is made smaller only beside a primary that runs all
+        it should, unless it runs nothing itself.
+        """
+        primary = self.promoted(service.name)
+        if primary is None:
+            return
+        if slot is primary:
+            left, enough = lowered, service.min_tasks
+        elif not self._running(service, slot):
+            return
+        else:
+            left = self._running(service, primary)
+            enough = self._needed(service, primary)
+        if left < enough:
+            self.violations.append(
+                self._violation(
+                    1,
+                    f"{writer} lowered {service.slots[slot]} to {lowered}: "
+                    f"{service.slots[primary]} has {left} tasks of {enough} needed",
+                )
+            )
 
     # ------------------------------------------------------------------------ readings
 
@@ -192,6 +235,10 @@ class Monitor:
         if promoted is not None:
             return promoted
         return self._primaries.get(binding.rule_arn, _heaviest(weights))
+
+    def _running(self, service: Service, slot: Slot) -> int:
+        known = self._ecs.service(service.slots[slot])
+        return sum(task.status is TaskStatus.RUNNING for task in known.tasks)
 
     def _desired(self, service: Service, slot: Slot) -> int:
         return self._ecs.service(service.slots[slot]).desired

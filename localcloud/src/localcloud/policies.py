@@ -23,6 +23,22 @@ def allowed_actions(document: Mapping[str, Any]) -> Iterable[str]:
         yield from action if isinstance(action, list) else [action]
 
 
+def denies_plain_http(statement: Mapping[str, Any]) -> bool:
+    """Say whether a statement of a bucket's policy denies calls without TLS, no more.
+
+    Every call here counts as one over TLS, so such a statement holds for none
+    (AmazonS3 user guide, example-bucket-policies).
+    """
+    met = statement.get("Condition", {})
+    bools = met.get("Bool", {}) if isinstance(met, dict) and len(met) == 1 else {}
+    plain = [str(value).lower() for value in bools.values()]
+    return (
+        statement["Effect"] == "Deny"
+        and set(bools) == {"aws:SecureTransport"}
+        and plain == ["false"]
+    )
+
+
 def lets_events_in(document: Mapping[str, Any], action: str) -> bool:
     """Say whether a resource's own policy lets EventBridge do this to it."""
     statements = document["Statement"]

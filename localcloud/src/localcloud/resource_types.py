@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from localcloud.api import ACCOUNT, REGION
-from localcloud.identity import arn
+from localcloud.identity import arn, bucket_arn
 
 
 def words(text: str) -> frozenset[str]:
@@ -113,6 +113,14 @@ TYPES: Mapping[str, ResourceType] = {
         "TableName",
         lambda name: arn("dynamodb", f"table/{name}"),
     ),
+    "AWS::S3::Bucket": _type(
+        "BucketName VersioningConfiguration BucketEncryption "
+        "PublicAccessBlockConfiguration OwnershipControls LifecycleConfiguration "
+        "NotificationConfiguration Tags",
+        "BucketName",
+        bucket_arn,
+    ),
+    "AWS::S3::BucketPolicy": _type("Bucket PolicyDocument", "", _itself),
     "AWS::SQS::Queue": _type(
         "QueueName VisibilityTimeout RedrivePolicy MessageRetentionPeriod "
         "SqsManagedSseEnabled Tags",
@@ -183,6 +191,11 @@ TYPES: Mapping[str, ResourceType] = {
 }
 
 WITH_ROLE = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
-_FIRST = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
+_FIRST = (
+    "AWS::DynamoDB::Table",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SNS::Topic",
+)
 CREATION_ORDER = (*_FIRST, *(kind for kind in TYPES if kind not in _FIRST))
 """Creation follows this, and not DependsOn: nothing needs what comes later."""

@@ -21,7 +21,7 @@ class TaskStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What a runtime needs to know to run one task (all containers as one)."""
+    """What a runtime needs to know to run one task: its main container, no sidecar."""
 
     task_arn: str
     ecs_service: str
@@ -31,6 +31,7 @@ class TaskSpec:
     """The pushed image's manifest: what stands in for an image's content."""
     address: str
     port: int
+    """0 where nobody calls it: any port that is free will do."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -64,8 +64,13 @@ class Execution:
     progress: Progress = field(default_factory=Progress)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
-    callback: Callback | None = None
-    """The newest wait for a task token."""
+    callbacks: list[Callback] = field(default_factory=list)
+    """The newest wait for a task token, last, and those that are not over."""
+
+    @property
+    def callback(self) -> Callback | None:
+        """The newest wait for a task token."""
+        return self.callbacks[-1] if self.callbacks else None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -198,7 +203,8 @@ class States:
         secret = self._random.randbytes(_TOKEN_BYTES)
         callback = Callback(base64.b64encode(secret).decode())
         self._callbacks[callback.token] = callback
-        execution.callback = callback
+        execution.callbacks = [c for c in execution.callbacks if not c.over]
+        execution.callbacks.append(callback)
         return callback
 
     # ------------------------------------------------------------- running executions
@@ -246,8 +252,8 @@ class States:
         execution.status = status
         execution.stopped = self._clock.now()
         execution.progress.events += 1
-        if execution.callback is not None:
-            execution.callback.void()
+        for callback in execution.callbacks:
+            callback.void()
         execution.ended.set()
         self._tell(execution)
 

@@ -178,6 +178,49 @@ def test_stopping_an_execution_runs_no_catch_and_stops_its_child() -> None:
     play(scene)
 
 
+def test_a_branch_that_fails_stops_the_executions_that_others_wait_for() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        def child(name: str) -> dict[str, Any]:
+            arguments = {
+                "StateMachineArn": cloud.stack.outputs["GreetingArn"],
+                "Name": name,
+                "Input": {"name": "ann"},
+            }
+            return {
+                "Type": "Task",
+                "Resource": "arn:aws:states:::states:startExecution.sync:2",
+                "Arguments": arguments,
+                "End": True,
+            }
+
+        names = [f"child-{number}" for number in range(5)]
+        branches = [{"StartAt": name, "States": {name: child(name)}} for name in names]
+        states = {
+            "Pause": {"Type": "Wait", "Seconds": 10, "Next": "Fail"},
+            "Fail": {"Type": "Fail", "Error": "Mine"},
+        }
+        branches.append({"StartAt": "Pause", "States": states})
+        all_at_once = {"Type": "Parallel", "Branches": branches, "End": True}
+        definition = {
+            "QueryLanguage": "JSONata",
+            "StartAt": "S",
+            "States": {"S": all_at_once},
+        }
+        machine = cloud.states.create("all", load(json.dumps(definition)))
+        execution = cloud.states.start(machine.arn, "{}", "all")
+        await cloud.states.finished(execution.arn)
+        await cloud.clock.sleep(100)
+        assert (execution.status, execution.error) == ("FAILED", "Mine")
+        aborted = [
+            event["detail"]["name"]
+            for event in cloud.events.log
+            if event["detail"]["status"] == "ABORTED"
+        ]
+        assert aborted == names
+
+    play(scene)
+
+
 def test_each_change_of_status_is_an_event() -> None:
     async def scene(cloud: LocalCloud) -> list[tuple[str, str]]:
         begin(cloud, name="a", input='{"name": "ann"}')
@@ -273,6 +316,23 @@ def test_a_token_is_void_once_its_task_is_over_however_it_ended() -> None:
         assert answer(token) == "TaskTimedOut"
         await cloud.clock.sleep(100)
         assert stopped.status == "ABORTED"
+
+    play(scene)
+
+
+def test_all_tokens_of_an_execution_are_void_as_soon_as_it_is_stopped() -> None:
+    async def scene(cloud: LocalCloud) -> None:
+        state = WAITING["States"]["S"]
+        branches = [{"StartAt": n, "States": {n: state}} for n in ("A", "B")]
+        both = {"Type": "Parallel", "Branches": branches, "End": True}
+        definition = WAITING | {"States": {"S": both}}
+        machine = cloud.states.create("both", load(json.dumps(definition)))
+        execution = cloud.states.start(machine.arn, "{}", "a")
+        await cloud.clock.sleep(10)
+        tokens = [callback.token for callback in execution.callbacks]
+        assert len(tokens) == 2
+        cloud.states.stop(execution.arn)
+        assert [answer(token) for token in tokens] == ["TaskTimedOut"] * 2
 
     play(scene)
 

@@ -261,6 +261,13 @@ def calling(name: str) -> dict[str, Any]:
     }
 
 
+def within_each(definition: dict[str, Any]) -> dict[str, Any]:
+    """Put a definition's states into a Map."""
+    processor = {key: definition[key] for key in ("StartAt", "States")}
+    each = {"Type": "Map", "Items": [1], "ItemProcessor": processor, "End": True}
+    return definition | {"StartAt": "Each", "States": {"Each": each}}
+
+
 MAY_INVOKE = [
     {"Statement": [{"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}]}
 ]
@@ -270,9 +277,9 @@ MAY_INVOKE = [
     ("resources", "error", "text"),
     [
         (
-            {"B": {"Type": "AWS::S3::Bucket"}},
+            {"S": {"Type": "AWS::Kinesis::Stream"}},
             NotModelled,
-            "B: resource type AWS::S3::Bucket",
+            "S: resource type AWS::Kinesis::Stream",
         ),
         (
             {"Q": with_properties(QUEUE, FifoQueue=True)},
@@ -393,6 +400,11 @@ MAY_INVOKE = [
             },
             InvalidTemplate,
             "state S needs lambda:InvokeFunction",
+        ),
+        (
+            {"M": machine(within_each(calling("nobody")), Policies=MAY_INVOKE)},
+            InvalidTemplate,
+            "state S: no function is called nobody",
         ),
         (
             {"M": machine(calling("${Function}"), Policies=MAY_INVOKE)},

@@ -16,8 +16,12 @@ from localcloud.delays import Delays, OpenQuestions
 from localcloud.fixture import ServiceSpec, System, create_system
 from localcloud.metrics import Metrics
 from localcloud.simulated import SimulatedRuntime, SimulatedTraffic
+from moto.acm.models import acm_backends
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
+from moto.logs.models import logs_backends
+from moto.route53.models import route53_backends
+from moto.servicediscovery.models import servicediscovery_backends
 
 _ENVIRONMENT = {
     "MOTO_ACCOUNT_ID": ACCOUNT,
@@ -126,11 +130,11 @@ class Cloud:
         async with self.clock.timeout(600):
             while True:
                 service = self.describe(slot)
-                [group] = [b["targetGroupArn"] for b in service["loadBalancers"]]
+                groups = [b["targetGroupArn"] for b in service["loadBalancers"]]
                 if (
                     service["deployments"][0]["rolloutState"] == "COMPLETED"
                     and service["runningCount"] == service["desiredCount"] == count
-                    and self.compute.elb.healthy(group) == count
+                    and all(self.compute.elb.healthy(g) == count for g in groups)
                 ):
                     return
                 await self.clock.sleep(1)
@@ -165,8 +169,12 @@ async def compute_cloud(
     """Start it, and end it with whatever failed in the background."""
     delays, questions = delays or Delays(), questions or OpenQuestions()
     with patch.dict(os.environ, _ENVIRONMENT):
+        acm_backends.reset()
         ec2_backends.reset()
         elbv2_backends.reset()
+        logs_backends.reset()
+        route53_backends.reset()
+        servicediscovery_backends.reset()
         clock = Clock()
         router = Router(clock)
         with router:

@@ -57,7 +57,7 @@ def test_a_definition_that_is_right_is_read() -> None:
 @pytest.mark.parametrize(
     ("state", "finding"),
     [
-        ({"Type": "Map", "End": True}, "state S: Type Map is not modelled"),
+        ({"Type": "Loop", "End": True}, "state S: Type Loop is not modelled"),
         (
             {"Type": "Pass", "ResultPath": "$.x", "End": True},
             "state S: field ResultPath is not modelled",
@@ -262,3 +262,197 @@ def test_the_rules_of_the_house_are_listed_apart() -> None:
         "m.yaml: state do_it: a Task needs Catch",
         "m.yaml: state do_it: Retry needs JitterStrategy FULL",
     ]
+
+
+# ------------------------------------------------------------ states within states
+
+
+def inner(**states: dict[str, Any]) -> dict[str, Any]:
+    return {"StartAt": next(iter(states)), "States": states}
+
+
+def each(processor: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "Type": "Map",
+        "Items": "{% $states.input.list %}",
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}} | processor,
+        "End": True,
+    } | fields
+
+
+def both(*branches: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"Type": "Parallel", "Branches": list(branches), "End": True} | fields
+
+
+PASS = {"Type": "Pass", "End": True}
+
+
+def test_states_within_states_are_read_each_with_those_around_it() -> None:
+    read = load(
+        machine({"S": both(inner(A=PASS), inner(B=each(inner(C=PASS))), End=True)})
+    )
+    assert [(s.name, [o.name for o in around]) for s, around in read.walk()] == [
+        ("S", []),
+        ("A", ["S"]),
+        ("B", ["S"]),
+        ("C", ["S", "B"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "finding"),
+    [
+        (each({}), "state S: ItemProcessor: States must hold at least one state"),
+        (
+            each(inner(A=PASS), ItemProcessor=None),
+            "state S: ItemProcessor is not a mapping",
+        ),
+        (
+            each(inner(A=PASS) | {"StartAt": "B"}),
+            "state S: ItemProcessor: StartAt names no state: B",
+        ),
+        (
+            each(inner(A=PASS) | {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}),
+            (
+                "state S: ItemProcessor: ProcessorConfig {'Mode': 'DISTRIBUTED'} "
+                "is not modelled"
+            ),
+        ),
+        (
+            each(inner(A=PASS), ToleratedFailureCount=1),
+            "state S: field ToleratedFailureCount is not modelled",
+        ),
+        (
+            each(inner(A=PASS), Items="$.list"),
+            "state S: Items must be a list or an expression",
+        ),
+        (
+            each(inner(A=PASS), MaxConcurrency=-1),
+            (
+                "state S: MaxConcurrency must be 0 (no limit), a number above, or "
+                "an expression"
+            ),
+        ),
+        (
+            each(inner(A=PASS), Retry=[{"ErrorEquals": []}]),
+            "state S: Retry: needs ErrorEquals",
+        ),
+        (both(), "state S: Branches must hold at least one branch"),
+        (
+            both(inner(A=PASS) | {"ProcessorConfig": {}}),
+            "state S: Branches[0]: field ProcessorConfig is not modelled",
+        ),
+        (
+            both(inner(A=PASS), inner(B=task(Arguments={}))),
+            "state B: Arguments needs FunctionName",
+        ),
+        (
+            both(inner(A=PASS), inner(B={"Type": "Pass", "Output": "{% 1 + %}"})),
+            "state B: needs either Next or End: true",
+        ),
+        (
+            both(inner(A={"Type": "Pass", "Next": "S"})),
+            "state A: Next names no state: S",
+        ),
+        (both(inner(A=PASS, B=PASS)), "state B: cannot be reached"),
+        (both(inner(A=PASS), inner(A=PASS)), "state A: another state has that name"),
+        (
+            both(inner(A=PASS), Catch=[{"ErrorEquals": ["E"], "Next": "A"}]),
+            "state S: Next names no state: A",
+        ),
+    ],
+)
+def test_states_within_states_are_checked_as_those_around_them(
+    state: dict[str, Any], finding: str
+) -> None:
+    assert finding in findings({"S": state})
+
+
+ITEM = "{% $states.context.Map.Item.Value %}"
+
+
+def test_the_item_that_a_map_is_at_is_known_to_its_selector_only() -> None:
+    load(machine({"S": each(inner(A=PASS), ItemSelector={"v": ITEM})}))
+    for field in ("Items", "Output"):
+        assert findings({"S": each(inner(A=PASS), **{field: ITEM})}) == [
+            f"state S: {field}: $states.context.Map does not exist here"
+        ]
+    assert findings({"S": each(inner(A=PASS | {"Output": ITEM}))}) == [
+        "state A: Output: $states.context.Map does not exist here"
+    ]
+
+
+def test_the_result_of_a_map_or_parallel_is_known_when_it_is_left() -> None:
+    result = "{% $states.result %}"
+    load(machine({"S": each(inner(A=PASS), Output=result, Assign={"r": result})}))
+    assert findings({"S": both(inner(A=PASS), Arguments=result)}) == [
+        "state S: Arguments: $states.result does not exist here"
+    ]
+
+
+def setting(**variables: Any) -> dict[str, Any]:
+    return {"Type": "Pass", "Assign": variables, "End": True}
+
+
+def test_inner_states_see_outer_variables_and_their_own_only() -> None:
+    reading = PASS | {"Output": "{% $mine + $outer %}"}
+    first = setting(mine=1) | {"End": False, "Next": "B"}
+    begin = setting(outer=1) | {"End": False, "Next": "S"}
+    after = PASS | {"Output": "{% $mine %}"}
+    branch = inner(A=first, B=reading)
+    load(machine({"Begin": begin, "S": both(branch)}))
+    assert findings(
+        {"Begin": begin, "S": both(branch, End=False, Next="After"), "After": after}
+    ) == ["state After: Output: no way here assigns the variable $mine"]
+    assert findings(
+        {"Begin": begin, "S": both(inner(A=first, B=PASS), inner(C=reading))}
+    ) == ["state C: Output: no way here assigns the variable $mine"]
+
+
+def test_inner_states_do_not_assign_what_an_outer_scope_assigns_anywhere() -> None:
+    catch = [{"ErrorEquals": ["E"], "Assign": {"late": 1}, "Next": "End"}]
+    outer = each(inner(A=setting(late=2)), Catch=catch, End=False, Next="End")
+    assert findings({"S": outer, "End": {"Type": "Succeed"}}) == [
+        "state A: Assign: an outer scope assigns $late"
+    ]
+    deep = both(inner(B=each(inner(C=setting(n=1)))), Assign={"n": 2})
+    assert findings({"S": deep}) == ["state C: Assign: an outer scope assigns $n"]
+    load(machine({"S": both(inner(A=setting(n=1)), inner(B=setting(n=2)))}))
+
+
+def test_the_rules_of_the_house_hold_within_states_too() -> None:
+    whole = task(Comment="c", TimeoutSeconds=1, Retry=[], Catch=[])
+    assert house_rules(load(machine({"Each": each(inner(do_it=task()))}), "m")) == [
+        "m: state do_it: is not named in PascalCase",
+        "m: state do_it: a Task needs Comment",
+        "m: state do_it: a Task needs TimeoutSeconds",
+        "m: state do_it: a Task needs Retry",
+        "m: state do_it: a Task needs Catch",
+    ]
+    retry = [{"ErrorEquals": ["A"]}]
+    assert house_rules(load(machine({"Each": each(inner(A=PASS), Retry=retry)}))) == [
+        "definition: state Each: Retry needs JitterStrategy FULL"
+    ]
+    thirty = {f"A{n}": PASS | {"End": False, "Next": f"A{n + 1}"} for n in range(28)}
+    many = {"Each": each(inner(**thirty, A28=PASS))}
+    assert house_rules(load(machine(many), "m")) == [
+        "m: top level: 30 states: nest some"
+    ]
+    assert house_rules(load(machine({"Each": each(inner(A=whole))}), "m")) == []
+
+
+def test_a_task_may_leave_its_errors_to_a_state_around_it_that_has_a_catch() -> None:
+    bare = task(Comment="c", TimeoutSeconds=1, Retry=[])
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Sorry"}]
+    sorry = {"Type": "Fail", "Error": "E"}
+
+    def rules(state: dict[str, Any]) -> list[str]:
+        states = {"Each": state | {"End": False, "Next": "Sorry"}, "Sorry": sorry}
+        return house_rules(load(machine(states), "m"))
+
+    assert rules(each(inner(Do=bare))) == ["m: state Do: a Task needs Catch"]
+    assert rules(each(inner(Do=bare), Catch=catch)) == []
+    assert rules(each(inner(In=both(inner(Do=bare))), Catch=catch)) == []
+    here = [{"ErrorEquals": ["States.ALL"], "Next": "Here"}]
+    caught = both(inner(Do=bare), Catch=here)
+    assert rules(each(inner(In=caught, Here=PASS))) == []

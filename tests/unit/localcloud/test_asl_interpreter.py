@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from localcloud.asl import StatesError, load
+from localcloud.asl.branches import side_by_side
 from localcloud.asl.callbacks import Callback
 from localcloud.asl.interpreter import (
     TRANSITION_SECONDS,
@@ -539,3 +540,321 @@ def test_the_token_is_gone_when_the_task_is_over() -> None:
         answers=[failure("Broken")],
     )
     assert set(done.output["context"]) == {"Execution", "State", "StateMachine"}
+
+
+# ----------------------------------------------------------------- Parallel and Map
+
+
+def inner(**states: dict[str, Any]) -> dict[str, Any]:
+    return {"StartAt": next(iter(states)), "States": states}
+
+
+def each(processor: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {
+        "Type": "Map",
+        "Items": "{% $states.input.list %}",
+        "ItemProcessor": processor,
+        "End": True,
+    } | fields
+
+
+def both(*branches: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"Type": "Parallel", "Branches": list(branches), "End": True} | fields
+
+
+def wait(seconds: Any, **fields: Any) -> dict[str, Any]:
+    return {"Type": "Wait", "Seconds": seconds, "End": True} | fields
+
+
+def fail(name: str) -> dict[str, Any]:
+    return {"Type": "Fail", "Error": name, "Cause": "so"}
+
+
+IN = "{% $states.input %}"
+PASS = {"Type": "Pass", "End": True}
+
+
+def test_branches_run_at_once_on_the_same_input_and_answer_in_their_order() -> None:
+    slow = wait(60, Output={"slow": IN})
+    fast = wait(10, Output={"fast": IN})
+    done = run({"S": both(inner(Slow=slow), inner(Fast=fast))}, {"a": 1})
+    assert done.output == [{"slow": {"a": 1}}, {"fast": {"a": 1}}]
+    assert done.seconds == pytest.approx(60 + 2 * TRANSITION_SECONDS)
+
+
+def test_arguments_are_what_branches_get_in_place_of_the_input() -> None:
+    given = {"double": "{% $states.input.n * 2 %}"}
+    done = run({"S": both(inner(A=PASS), inner(B=PASS), Arguments=given)}, {"n": 2})
+    assert done.output == [{"double": 4}, {"double": 4}]
+
+
+def test_an_input_is_data_also_where_it_looks_like_an_expression() -> None:
+    odd = {"list": ["{% 1 + 1 %}"]}
+    assert run({"S": both(inner(A=PASS))}, odd).output == [odd]
+    assert run({"S": each(inner(A=PASS))}, odd).output == odd["list"]
+
+
+def test_a_map_does_the_same_with_each_item_and_keeps_their_order() -> None:
+    twice = wait("{% $states.input.wait %}", Output="{% $states.input.n * 2 %}")
+    items = [{"n": 1, "wait": 30}, {"n": 2, "wait": 1}, {"n": 3, "wait": 20}]
+    done = run({"S": each(inner(A=twice))}, {"list": items})
+    assert done.output == [2, 4, 6]
+    assert done.seconds == pytest.approx(30 + 2 * TRANSITION_SECONDS)
+    assert run({"S": each(inner(A=twice))}, {"list": []}).output == []
+    literal = each(inner(B=PASS), Items=[1, "{% $states.input.two %}"])
+    assert run({"S": literal}, {"two": 2}).output == [1, 2]
+
+
+def test_a_selector_makes_an_items_input_of_the_item_its_index_and_the_input() -> None:
+    selector = {
+        "item": "{% $states.context.Map.Item.Value %}",
+        "at": "{% $states.context.Map.Item.Index %}",
+        "from": "{% $states.context.Map.Item.Source %}",
+        "all": "{% $count($states.input.list) %}",
+    }
+    done = run({"S": each(inner(A=PASS), ItemSelector=selector)}, {"list": ["x", "y"]})
+    assert done.output == [
+        {"item": "x", "at": 0, "from": "STATE_DATA", "all": 2},
+        {"item": "y", "at": 1, "from": "STATE_DATA", "all": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("most", "items", "seconds"),
+    [(0, 5, 10), (2, 5, 30), (1, 3, 30), (100, 41, 20), ("{% 1 + 1 %}", 4, 20)],
+)
+def test_so_many_items_are_worked_on_at_once(
+    most: Any, items: int, seconds: int
+) -> None:
+    """Without a limit 40 (state-map-inline.html)."""
+    state = each(inner(A=wait(10)), MaxConcurrency=most)
+    done = run({"S": state}, {"list": list(range(items))})
+    assert done.output == list(range(items))
+    assert done.seconds == pytest.approx(seconds, abs=1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Items": "{% $states.input.text %}"},
+        {"Items": "{% $states.input.mapping %}"},
+        {"Items": "{% $states.input.list[$ > 1] %}"},
+        {"Items": "{% $states.input.missing %}"},
+        {"MaxConcurrency": "{% 1.5 %}"},
+        {"ItemSelector": "{% $states.input.missing %}"},
+    ],
+)
+def test_what_is_no_list_or_number_is_a_query_evaluation_error(
+    fields: dict[str, Any],
+) -> None:
+    """An object is none (inline mode), nor is what JSONata makes of a list of one."""
+    given = {"list": [1, 2], "text": "x", "mapping": {"a": 1}}
+    catch = [{"ErrorEquals": ["States.QueryEvaluationError"], "Next": "Caught"}]
+    state = each(inner(A=PASS), Catch=catch, **fields)
+    done = run({"S": state, "Caught": {"Type": "Succeed", "Output": "caught"}}, given)
+    assert done.output == "caught"
+
+
+def test_the_result_can_be_assigned_and_is_what_goes_on() -> None:
+    result = "{% $sum($states.result) %}"
+    state = each(inner(A=PASS), Assign={"sum": result}, Output=result)
+    states = {
+        "S": state | {"End": False, "Next": "E"},
+        "E": {"Type": "Succeed", "Output": "{% [$sum, $states.input] %}"},
+    }
+    assert run(states, {"list": [1, 2, 3]}).output == [6, 6]
+
+
+def test_inner_scopes_read_outer_variables_and_keep_their_own() -> None:
+    own = {"Type": "Pass", "Assign": {"own": IN}, "Output": IN, "Next": "W"}
+    pause = wait("{% 10 - $own %}", Output="{% [$own, $outer] %}")
+    states = {
+        "Begin": {"Type": "Pass", "Assign": {"outer": "o"}, "Next": "S"},
+        "S": each(inner(A=own, W=pause)),
+    }
+    done = run(states, {"list": [1, 2, 3]})
+    assert done.output == [[1, "o"], [2, "o"], [3, "o"]]
+
+
+def test_the_first_branch_that_fails_fails_the_state_and_stops_the_others() -> None:
+    late = {"Type": "Pass", "End": True}
+    failing = inner(Pause=wait(5, End=False, Next="Fail"), Fail=fail("Mine"))
+    other = inner(Long=wait(60, End=False, Next="Late"), Late=late)
+    third = inner(Later=wait(7, End=False, Next="Fail2"), Fail2=fail("Other"))
+    done = run({"S": both(other, failing, third)})
+    assert done.error is not None
+    assert done.error.output == {"Error": "Mine", "Cause": "so"}
+    assert done.seconds < 6
+    assert "Late" not in done.progress.visited
+    assert "Fail2" not in done.progress.visited
+
+
+def test_an_item_that_fails_lets_no_further_one_begin() -> None:
+    state = each(inner(A=task()), MaxConcurrency=1)
+    done = run({"S": state}, {"list": [1, 2, 3]}, ["ok", failure("Mine")])
+    assert done.error is not None
+    assert done.error.error == "Mine"
+    assert done.script.payloads == [1, 2]
+
+
+def test_branches_that_fail_at_the_same_time_fail_the_state_once() -> None:
+    catch = [
+        {"ErrorEquals": ["First"], "Next": "Caught"},
+        {"ErrorEquals": ["States.ALL"], "Next": "Wrong"},
+    ]
+    states = {
+        "S": both(inner(A=fail("First")), inner(B=fail("Second")), Catch=catch),
+        "Caught": {"Type": "Succeed", "Output": "caught"},
+        "Wrong": {"Type": "Succeed", "Output": "wrong"},
+    }
+    done = run(states)
+    assert done.output == "caught"
+    assert done.progress.visited == ["S", "A", "B", "Caught"]
+
+
+def test_a_catch_of_a_map_assigns_in_the_scope_around_it() -> None:
+    catch = [
+        {
+            "ErrorEquals": ["Mine"],
+            "Assign": {"error": "{% $states.errorOutput.Error %}"},
+            "Next": "Caught",
+        }
+    ]
+    states = {
+        "S": each(inner(A=task()), Catch=catch),
+        "Caught": {"Type": "Succeed", "Output": "{% [$error, $states.input] %}"},
+    }
+    done = run(states, {"list": [1]}, [failure("Mine")])
+    assert done.output == ["Mine", failure("Mine").output]
+
+
+def test_a_retry_runs_all_items_again_also_those_that_succeeded() -> None:
+    retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 10}]
+    state = each(inner(A=task()), Retry=retry, MaxConcurrency=1)
+    answers = ["a", failure("Busy"), "c", "d"]
+    done = run({"S": state}, {"list": [1, 2]}, answers)
+    assert done.output == ["c", "d"]
+    assert done.script.payloads == [1, 2, 1, 2]
+    assert done.script.times[2] - done.script.times[1] == pytest.approx(
+        10 + TRANSITION_SECONDS
+    )
+    assert done.progress.retries == 1
+
+
+def test_a_stopped_branch_gives_its_token_up_and_runs_no_catch() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "C"}]
+    held = inner(Hold=waiting(Catch=catch), C={"Type": "Succeed"})
+    failing = inner(Pause=wait(5, End=False, Next="Fail"), Fail=fail("Mine"))
+    done = run({"S": both(held, failing)}, answers=["ignored"])
+    assert done.error is not None
+    assert done.error.error == "Mine"
+    assert done.script.callbacks[0].over
+    assert "C" not in done.progress.visited
+
+
+def test_each_branch_that_waits_has_a_token_of_its_own() -> None:
+    state = both(inner(A=waiting()), inner(B=waiting()))
+    done = run({"S": state}, answers=[1, 2], words=[(20, "first"), (10, "second")])
+    assert done.output == ["first", "second"]
+
+
+def test_maps_and_parallels_may_hold_each_other() -> None:
+    deep = each(inner(In=both(inner(A=PASS), inner(B=each(inner(C=PASS))))))
+    done = run({"S": deep}, {"list": [{"list": [1]}, {"list": []}]})
+    assert done.output == [[{"list": [1]}, [1]], [{"list": []}, []]]
+
+
+def test_an_execution_that_takes_too_long_ends_within_branches_too() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    states = {
+        "S": both(inner(A=wait(60)), Catch=catch),
+        "Caught": {"Type": "Succeed"},
+    }
+    with pytest.raises(TimeoutError):
+        run(states, TimeoutSeconds=10)
+
+
+def test_results_above_256_kib_together_fail_for_good() -> None:
+    state = each(inner(A=task()))
+    given = {"list": [1, 2]}
+    assert run({"S": state}, given, ["x" * 130_000] * 2).error is None
+    error = run({"S": state}, given, ["x" * 140_000] * 2).error
+    assert error is not None
+    assert error.error == "States.DataLimitExceeded"
+
+
+@pytest.mark.parametrize(
+    ("state", "events", "transitions"),
+    [
+        # Started; entered, started; two of each Pass; succeeded, exited.
+        (both(inner(A=PASS), inner(B=PASS)), 9, 3),
+        # For each of two items also: started, succeeded.
+        (each(inner(A=PASS)), 13, 3),
+        # Started; entered, started; entered; failed.
+        (both(inner(A=fail("E"))), 5, 2),
+        # Started; entered, started; both started, entered, failed or aborted; failed.
+        (each(inner(A=fail("E"))), 10, 3),
+        # Started; entered, evaluation failed, failed.
+        (each(inner(A=PASS), Items="{% 1 %}"), 4, 1),
+        # Wait entered and aborted; Fail entered.
+        (both(inner(A=wait(9)), inner(B=fail("E"))), 7, 3),
+        # The inner one entered, started, failed, aborted; Fail entered.
+        (both(inner(A=both(inner(B=fail("E"))))), 9, 3),
+    ],
+)
+def test_what_happens_within_is_counted_as_aws_writes_it(
+    state: dict[str, Any], events: int, transitions: int
+) -> None:
+    progress = run({"S": state}, {"list": [1, 2]}).progress
+    assert (progress.events, progress.transitions) == (events, transitions)
+
+
+def test_attempts_of_a_parallel_are_in_the_history_and_one_failure_at_last() -> None:
+    retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
+    progress = run({"S": both(inner(A=fail("E")), Retry=retry)}).progress
+    # Started; entered; twice started, entered; failed.
+    assert progress.events == 7
+    assert (progress.transitions, progress.retries) == (3, 1)
+
+
+def test_a_task_that_fails_in_a_branch_is_told_failed_and_aborted() -> None:
+    state = both(inner(A=task()))
+    progress = run({"S": state}, answers=[failure("E")]).progress
+    # Started; entered, started; entered, scheduled, started, failed, aborted; failed.
+    assert progress.events == 9
+
+
+def test_a_fault_of_the_cloud_itself_is_no_error_of_a_state() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    states = {
+        "S": both(inner(A=task()), Catch=catch),
+        "Caught": {"Type": "Succeed"},
+    }
+    with pytest.raises(ZeroDivisionError):
+        run(states, answers=[ZeroDivisionError()])
+
+
+def test_a_fault_in_what_a_failure_stops_is_not_lost() -> None:
+    async def failing() -> None:
+        await asyncio.sleep(1)
+        raise StatesError("Mine", "why")
+
+    async def faulty() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_virtual(side_by_side([failing, faulty], 2))
+
+
+def test_items_can_fill_the_history_and_nothing_catches_that() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    states = {
+        "S": each(inner(A=PASS), Items="{% [1..7000] %}", Catch=catch),
+        "Caught": {"Type": "Succeed"},
+    }
+    done = run(states)
+    assert done.error is not None
+    assert done.error.error == "States.Runtime"

@@ -26,6 +26,7 @@ NOT_IN = {
 }
 NEITHER = NOT_IN | {"DynamicScalingOutSuspended": True}
 ALL = dict.fromkeys(NOT_IN, False)
+HIGH_RESOLUTION = "ECSServiceAverageCPUUtilizationHighResolution"
 MINUTE = 60
 
 
@@ -199,7 +200,7 @@ async def test_what_is_not_modelled_is_said_so(
     ("change", "named"),
     [
         ({"PolicyType": "StepScaling"}, "StepScaling"),
-        ({"metric": "ALBRequestCountPerTarget"}, "ALBRequestCountPerTarget"),
+        ({"metric": HIGH_RESOLUTION}, HIGH_RESOLUTION),
     ],
 )
 async def test_policies_that_are_not_modelled_are_said_so(
@@ -219,3 +220,249 @@ async def test_policies_that_are_not_modelled_are_said_so(
                     "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
                 },
             )
+
+
+# ------------------------------------------------------------------ further policies
+
+
+def scaling() -> Any:
+    return client("application-autoscaling")
+
+
+def put_policy(name: str, metric: str, goal: float, **more: Any) -> None:
+    specification: dict[str, Any] = {"PredefinedMetricType": metric}
+    if "label" in more:
+        specification["ResourceLabel"] = more.pop("label")
+    scaling().put_scaling_policy(
+        **WHICH,
+        PolicyName=name,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": goal,
+            "PredefinedMetricSpecification": specification,
+            **more,
+        },
+    )
+
+
+def label(cloud: Cloud) -> str:
+    """Return the label of the slot's group on the public load balancer."""
+    group = cloud.describe("cart-a")["loadBalancers"][0]["targetGroupArn"]
+    balancer = cloud.compute.elb.view().listeners[0].load_balancer
+    return f"{balancer}/{group.rsplit(':', 1)[1]}"
+
+
+MEMORY = "ECSServiceAverageMemoryUtilization"
+REQUESTS = "ALBRequestCountPerTarget"
+
+
+@virtual
+async def test_memory_and_requests_scale_out_as_cpu_does() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 2)
+        put_policy("cart-a-memory", MEMORY, 50)
+        cloud.compute.autoscaling.memory = lambda _: 75.0
+        await cloud.clock.sleep(4 * MINUTE)
+        assert desired(cloud) == 3
+        asked: set[str] = set()
+
+        def requests(which: str) -> float:
+            asked.add(which)
+            return 400.0
+
+        put_policy("cart-a-requests", REQUESTS, 200, label=label(cloud))
+        cloud.compute.autoscaling.memory = lambda _: 50.0
+        cloud.compute.autoscaling.requests = requests
+        await cloud.clock.sleep(4 * MINUTE)
+        assert desired(cloud) == 6
+        assert asked == {label(cloud)}
+
+
+@pytest.mark.parametrize("other", [60.0, None])
+@virtual
+async def test_policies_of_a_target_scale_in_together_only(other: float | None) -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4, MinCapacity=1)
+        put_policy("cart-a-memory", MEMORY, 60)
+        cloud.compute.autoscaling.load = lambda _: 30.0
+        cloud.compute.autoscaling.memory = lambda _: other
+        await cloud.clock.sleep(30 * MINUTE)
+        assert desired(cloud) == 4
+        cloud.compute.autoscaling.memory = lambda _: 45.0
+        await cloud.clock.sleep(16 * MINUTE)
+        assert desired(cloud) == 3
+
+
+@virtual
+async def test_a_policy_that_never_scales_in_does_not_hinder_those_that_do() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4, MinCapacity=1)
+        put_policy("cart-a-memory", MEMORY, 60, DisableScaleIn=True)
+        cloud.compute.autoscaling.load = lambda _: 0.0
+        await cloud.clock.sleep(16 * MINUTE)
+        assert desired(cloud) == 1
+
+
+@virtual
+async def test_a_label_names_a_load_balancer_and_a_group_of_the_service() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 1)
+        other = cloud.describe("cart-b")["loadBalancers"][0]["targetGroupArn"]
+        balancer = cloud.compute.elb.view().listeners[0].load_balancer
+        foreign = f"{balancer}/{other.rsplit(':', 1)[1]}"
+        for wrong in (foreign, label(cloud).replace("public", "none"), "cart"):
+            with pytest.raises(ClientError, match="names no target group"):
+                put_policy("requests", REQUESTS, 200, label=wrong)
+        with pytest.raises(ClientError, match="names no target group"):
+            put_policy("requests", REQUESTS, 200)
+        with pytest.raises(ClientError, match="does not take a resource label"):
+            put_policy("memory", MEMORY, 200, label=label(cloud))
+
+
+@virtual
+async def test_a_deleted_policy_tracks_nothing_any_more() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4)
+        cloud.compute.autoscaling.load = lambda _: 90.0
+        scaling().delete_scaling_policy(**WHICH, PolicyName="cart-a-cpu")
+        await cloud.clock.sleep(10 * MINUTE)
+        assert desired(cloud) == 4
+        left = scaling().describe_scaling_policies(
+            ServiceNamespace="ecs", PolicyNames=["cart-a-cpu", "cart-b-cpu"]
+        )["ScalingPolicies"]
+        assert [p["PolicyName"] for p in left] == ["cart-b-cpu"]
+        with pytest.raises(ClientError, match="No scaling policy found"):
+            scaling().delete_scaling_policy(**WHICH, PolicyName="cart-a-cpu")
+
+
+# ------------------------------------------------------- scheduled actions and the end
+
+
+def put_action(name: str = "night", **more: Any) -> None:
+    scaling().put_scheduled_action(**WHICH, ScheduledActionName=name, **more)
+
+
+def actions() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = scaling().describe_scheduled_actions(
+        ServiceNamespace="ecs"
+    )["ScheduledActions"]
+    return found
+
+
+NIGHT = {"Schedule": "cron(0 22 * * ? *)", "ScalableTargetAction": {"MaxCapacity": 1}}
+
+
+@virtual
+async def test_scheduled_actions_are_kept_changed_and_removed() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 1)
+        put_action(**NIGHT, Timezone="Europe/Berlin", EndTime=cloud.clock.now())
+        [made] = actions()
+        assert {k: made[k] for k in NIGHT} == NIGHT
+        assert made["ScheduledActionARN"].endswith(":scheduledActionName/night")
+        put_action(ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 2})
+        [changed] = actions()
+        assert changed["Schedule"] == NIGHT["Schedule"]
+        assert changed["ScalableTargetAction"]["MaxCapacity"] == 2
+        assert changed["ScheduledActionARN"] == made["ScheduledActionARN"]
+        assert "EndTime" not in changed
+        scaling().delete_scheduled_action(**WHICH, ScheduledActionName="night")
+        assert actions() == []
+        with pytest.raises(ClientError, match="No scheduled action found"):
+            scaling().delete_scheduled_action(**WHICH, ScheduledActionName="night")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ScalableTargetAction": {"MaxCapacity": 1}},
+        {"Schedule": "rate(5 minutes)"},
+        NIGHT | {"Schedule": "cron(0 22 * *)"},
+        NIGHT | {"ScalableTargetAction": {}},
+        NIGHT | {"ScalableTargetAction": {"MinCapacity": 2, "MaxCapacity": 1}},
+    ],
+)
+@virtual
+async def test_a_scheduled_action_that_makes_no_sense_is_refused(
+    wrong: dict[str, Any],
+) -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 1)
+        with pytest.raises(ClientError) as caught:
+            put_action(**wrong)
+        assert caught.value.response["Error"]["Code"] == "ValidationException"
+        assert actions() == []
+
+
+@virtual
+async def test_a_deregistered_target_takes_its_policies_and_actions_with_it() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4)
+        put_action(**NIGHT)
+        scaling().deregister_scalable_target(**WHICH)
+        targets = scaling().describe_scalable_targets(ServiceNamespace="ecs")
+        left = [t["ResourceId"] for t in targets["ScalableTargets"]]
+        assert left == ["service/demo/cart-b"]
+        policies = scaling().describe_scaling_policies(ServiceNamespace="ecs")
+        assert {p["ResourceId"] for p in policies["ScalingPolicies"]} == set(left)
+        assert actions() == []
+        assert desired(cloud) == 4
+        for call in (
+            lambda: scaling().deregister_scalable_target(**WHICH),
+            lambda: put_action(**NIGHT),
+            lambda: put_policy("memory", MEMORY, 60),
+        ):
+            with pytest.raises(ClientError, match="No scalable target registered"):
+                call()
+
+
+@virtual
+async def test_a_target_left_over_by_a_deleted_service_scales_nothing() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 2)
+        cloud.compute.autoscaling.load = lambda _: 90.0
+        client("ecs").delete_service(cluster="demo", service="cart-a", force=True)
+        await cloud.clock.sleep(10 * MINUTE)
+        assert desired(cloud) == 0
+        with pytest.raises(ClientError, match="not active"):
+            register(MinCapacity=0, MaxCapacity=1)
+        scaling().deregister_scalable_target(**WHICH)
+
+
+@virtual
+async def test_targets_are_tagged_when_made_and_later() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 1)
+        scaling().deregister_scalable_target(**WHICH)
+        register(MinCapacity=0, MaxCapacity=1, Tags={"team": "red"})
+        [target] = scaling().describe_scalable_targets(
+            ServiceNamespace="ecs", ResourceIds=[WHICH["ResourceId"]]
+        )["ScalableTargets"]
+        arn = target["ScalableTargetARN"]
+        scaling().tag_resource(ResourceARN=arn, Tags={"team": "blue", "x": "y"})
+        register(MinCapacity=0, MaxCapacity=2)
+        tags = scaling().list_tags_for_resource(ResourceARN=arn)["Tags"]
+        assert tags == {"team": "blue", "x": "y"}
+        scaling().untag_resource(ResourceARN=arn, TagKeys=["x", "none"])
+        tags = scaling().list_tags_for_resource(ResourceARN=arn)["Tags"]
+        assert tags == {"team": "blue"}
+        with pytest.raises(NotModelled, match="Tags"):
+            register(MinCapacity=0, MaxCapacity=1, Tags={})
+        with pytest.raises(ClientError) as caught:
+            scaling().list_tags_for_resource(ResourceARN=arn + "0")
+        assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+@virtual
+async def test_targets_are_described_page_by_page() -> None:
+    async with compute_cloud() as cloud:
+        cloud.system([SHOP])
+        first = scaling().describe_scalable_targets(
+            ServiceNamespace="ecs", MaxResults=1
+        )
+        assert len(first["ScalableTargets"]) == 1
+        last = scaling().describe_scalable_targets(
+            ServiceNamespace="ecs", MaxResults=1, NextToken=first["NextToken"]
+        )
+        assert first["ScalableTargets"] != last["ScalableTargets"]
+        assert "NextToken" not in last

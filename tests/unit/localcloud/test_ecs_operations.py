@@ -112,11 +112,11 @@ async def test_a_service_is_refused_while_no_rule_names_its_target_group() -> No
 @pytest.mark.parametrize(
     "change",
     [
-        {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT"}]},
+        {"capacityProviderStrategy": [{"capacityProvider": "mine"}]},
         {"deploymentConfiguration": {"strategy": "CANARY"}},
         {
             "deploymentConfiguration": {
-                "deploymentCircuitBreaker": {"enable": True, "rollback": True}
+                "alarms": {"alarmNames": [], "enable": True, "rollback": True}
             }
         },
     ],
@@ -127,6 +127,23 @@ async def test_a_parameter_that_is_not_modelled_raises(change: dict[str, Any]) -
         cloud.system()
         with pytest.raises(NotModelled):
             client("ecs").update_service(cluster="demo", service="cart-a", **change)
+
+
+@virtual
+async def test_the_breaker_says_whether_it_rolls_back() -> None:
+    async with compute_cloud() as cloud:
+        cloud.system()
+        breaker = {"enable": True, "rollback": True}
+        client("ecs").update_service(
+            cluster="demo",
+            service="cart-a",
+            deploymentConfiguration={"deploymentCircuitBreaker": breaker},
+        )
+        (known,) = client("ecs").describe_services(cluster="demo", services=["cart-a"])[
+            "services"
+        ]
+        settings = known["deploymentConfiguration"]
+        assert settings["deploymentCircuitBreaker"] == breaker
 
 
 @virtual

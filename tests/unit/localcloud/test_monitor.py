@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from localcloud.fixture import System
+from localcloud.fixture import ServiceSpec, System
+from slipway.domain.service import Mode, Slot
 
 from tests.unit.localcloud.compute import Cloud, compute_cloud, virtual
 
@@ -173,3 +174,57 @@ async def test_a_primary_that_grew_a_moment_ago_counts_as_it_was() -> None:
         await cloud.clock.sleep(1)
         cloud.route(system, "cart", 0, 100)
         assert "4 healthy targets of 6 needed" in str(_noted(cloud))
+
+
+async def _by_name(cloud: Cloud, a: int, b: int) -> None:
+    """Run both slots of a service without rules; slot a is its primary."""
+    spec = ServiceSpec("cart", 8080, balanced=False, mode=Mode.BATCHES)
+    cloud.system([spec])
+    cloud.compute.monitor.promoted = lambda _: Slot.A
+    for slot, version, count in (("a", V1, a), ("b", V2, b)):
+        if count:
+            cloud.launch("cart", slot, version, count, version["version"])
+            await cloud.settled(f"cart-{slot}", count)
+
+
+@pytest.mark.parametrize(
+    ("write", "noted"),
+    [
+        (lambda cloud: cloud.scale("cart-b", 0), None),
+        (lambda cloud: cloud.scale("cart-a", 3), None),
+        (lambda cloud: cloud.scale("cart-a", 5), None),
+        (lambda cloud: cloud.scale("cart-a", 1), "cart-a has 1 tasks of 2 needed"),
+    ],
+)
+@virtual
+async def test_without_rules_the_primary_is_not_made_too_small(
+    write: Callable[[Cloud], None], *, noted: str | None
+) -> None:
+    async with compute_cloud() as cloud:
+        await _by_name(cloud, 4, 1)
+        write(cloud)
+        found = [text for _, text in _noted(cloud)]
+        assert [noted in text for text in found] == [True] if noted else not found
+
+
+@virtual
+async def test_without_rules_tasks_beside_a_primary_that_lacks_some_stay() -> None:
+    async with compute_cloud() as cloud:
+        await _by_name(cloud, 4, 2)
+        cloud.runtime.crash(cloud.tasks("cart-a")[0]["taskArn"])
+        await cloud.clock.sleep(1)
+        cloud.scale("cart-b", 0)
+        [(invariant, text)] = _noted(cloud)
+        assert invariant == 1
+        assert "lowered cart-b to 0: cart-a has 3 tasks of 4 needed" in text
+
+
+@virtual
+async def test_without_rules_whoever_is_not_the_primary_is_idle_at_rest() -> None:
+    async with compute_cloud() as cloud:
+        await _by_name(cloud, 2, 0)
+        assert cloud.compute.monitor.at_rest() == []
+        cloud.scale("cart-b", 1)
+        [found] = cloud.compute.monitor.at_rest()
+        assert found.invariant == 6
+        assert "cart-b is idle with desired count 1" in found.text

@@ -1,7 +1,8 @@
 """Amazon States Language: the subset that Slipway's machines use, in JSONata.
 
 States Task (lambda:invoke and states:startExecution.sync:2), Choice, Wait, Pass,
-Succeed and Fail. What else a definition may hold is named and refused when it is read.
+Succeed, Fail, Parallel and Map (inline mode). What else a definition may hold is named
+and refused when it is read.
 """
 
 from localcloud.asl.definition import Definition, InvalidDefinition, load

@@ -27,14 +27,22 @@ _MACHINE_FIELDS = frozenset(
 )
 _COMMON = frozenset({"Type", "Comment"})
 _LEAVING = frozenset({"Output", "Assign", "Next", "End"})
+_CATCHING = frozenset({"Retry", "Catch"})
 _FIELDS: Mapping[str, frozenset[str]] = {
-    "Task": _LEAVING | {"Resource", "Arguments", "Retry", "Catch", "TimeoutSeconds"},
+    "Task": _LEAVING | _CATCHING | {"Resource", "Arguments", "TimeoutSeconds"},
     "Choice": frozenset({"Choices", "Default", "Output", "Assign"}),
     "Wait": _LEAVING | {"Seconds", "Timestamp"},
     "Pass": _LEAVING,
     "Succeed": frozenset({"Output"}),
     "Fail": frozenset({"Error", "Cause"}),
+    "Map": _LEAVING
+    | _CATCHING
+    | {"Items", "ItemSelector", "MaxConcurrency", "ItemProcessor"},
+    "Parallel": _LEAVING | _CATCHING | {"Branches", "Arguments"},
 }
+_BRANCH_FIELDS = frozenset({"Comment", "StartAt", "States"})
+_WITHIN = frozenset({"ItemProcessor", "Branches"})
+"""Fields that hold states, which are checked as such."""
 _RULE_FIELDS = frozenset({"Condition", "Next", "Output", "Assign", "Comment"})
 _RETRY_FIELDS = frozenset(
     {
@@ -98,6 +106,30 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Workflow:
+    """States that go from one to another: a whole machine, a branch, or an iteration.
+
+    None of its states leads out of it, and none outside leads in (state-parallel.html,
+    state-map-inline.html).
+    """
+
+    start_at: str
+    states: Mapping[str, "State"]
+
+    def walk(self) -> Iterator[tuple["State", tuple["State", ...]]]:
+        """Give every state, also those within others, each with those around it."""
+        for state in self.states.values():
+            yield state, ()
+            for inner in state.workflows:
+                for deeper, around in inner.walk():
+                    yield deeper, (state, *around)
+
+    def every_state(self) -> Iterator["State"]:
+        """Give every state, also those within others."""
+        return (state for state, _ in self.walk())
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One state. `way` is where it goes when nothing else applies."""
 
@@ -108,6 +140,8 @@ class State:
     rules: tuple[Way, ...] = ()
     catchers: tuple[Way, ...] = ()
     retriers: tuple[Retrier, ...] = ()
+    workflows: tuple[Workflow, ...] = ()
+    """A Parallel's branches; what a Map does with each item."""
 
     @property
     def ways(self) -> tuple[Way, ...]:
@@ -116,14 +150,12 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Workflow):
     """A state machine that can be run."""
 
     source: str
     comment: str
-    start_at: str
     timeout_seconds: float | None
-    states: Mapping[str, State]
 
 
 def load(text: str, source: str = "definition") -> Definition:
@@ -140,15 +172,15 @@ def load(text: str, source: str = "definition") -> Definition:
     findings = list(_machine(document))
     if findings:
         raise InvalidDefinition(source, findings)
-    states = {name: _state(name, raw) for name, raw in document["States"].items()}
+    whole = _workflow(document)
     definition = Definition(
+        whole.start_at,
+        whole.states,
         source,
         document.get("Comment", ""),
-        document["StartAt"],
         document.get("TimeoutSeconds"),
-        states,
     )
-    findings = [*_graph(definition), *_variables(definition)]
+    findings = [*_names(definition), *_graph(definition), *_variables(definition)]
     if findings:
         raise InvalidDefinition(source, findings)
     return definition
@@ -163,6 +195,11 @@ def _way(raw: Mapping[str, Any], following: str | None) -> Way:
         condition=raw.get("Condition"),
         error_equals=tuple(raw.get("ErrorEquals", ())),
     )
+
+
+def _workflow(raw: Mapping[str, Any]) -> Workflow:
+    states = {name: _state(name, inner) for name, inner in raw["States"].items()}
+    return Workflow(raw["StartAt"], states)
 
 
 def _state(name: str, raw: Mapping[str, Any]) -> State:
@@ -186,7 +223,16 @@ def _state(name: str, raw: Mapping[str, Any]) -> State:
         tuple(_way(rule, rule["Next"]) for rule in raw.get("Choices", ())),
         tuple(_way(entry, entry["Next"]) for entry in raw.get("Catch", ())),
         retriers,
+        tuple(_workflow(inner) for inner in _within(raw)),
     )
+
+
+def _within(raw: Mapping[str, Any]) -> list[Any]:
+    """Return what a state holds that has states itself."""
+    if raw["Type"] == "Map":
+        return [raw.get("ItemProcessor")]
+    branches = raw.get("Branches", [])
+    return list(branches) if isinstance(branches, list) else [branches]
 
 
 # ------------------------------------------------------------------ shape of each state
@@ -197,17 +243,36 @@ def _machine(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"top level: {field} is not modelled"
     if document.get("QueryLanguage") != "JSONata":
         yield "top level: QueryLanguage must be JSONata"
-    states = document.get("States")
+    yield from _workflow_findings("top level", document)
+
+
+def _workflow_findings(place: str, raw: Mapping[str, Any]) -> Iterator[str]:
+    states = raw.get("States")
     if not isinstance(states, dict) or not states:
-        yield "top level: States must hold at least one state"
+        yield f"{place}: States must hold at least one state"
         return
-    if document.get("StartAt") not in states:
-        yield f"top level: StartAt names no state: {document.get('StartAt')}"
-    for name, raw in states.items():
-        for finding in _state_findings(raw):
+    if raw.get("StartAt") not in states:
+        yield f"{place}: StartAt names no state: {raw.get('StartAt')}"
+    for name, state in states.items():
+        for finding in _state_findings(state):
             yield f"state {name}: {finding}"
         if len(name) > _NAME_LIMIT:
             yield f"state {name}: a name has at most {_NAME_LIMIT} characters"
+        if isinstance(state, dict) and state.get("Type") in {"Map", "Parallel"}:
+            yield from _inner_findings(name, state)
+
+
+def _inner_findings(name: str, raw: Mapping[str, Any]) -> Iterator[str]:
+    """Check the states within a state as those of the top level."""
+    known = _BRANCH_FIELDS | ({"ProcessorConfig"} if raw["Type"] == "Map" else set())
+    for number, inner in enumerate(_within(raw)):
+        field = "ItemProcessor" if raw["Type"] == "Map" else f"Branches[{number}]"
+        if not isinstance(inner, dict):
+            yield f"state {name}: {field} is not a mapping"
+            continue
+        for finding in _unknown(inner, known):
+            yield f"state {name}: {field}: {finding}"
+        yield from _workflow_findings(f"state {name}: {field}", inner)
 
 
 def _state_findings(raw: Any) -> Iterator[str]:
@@ -227,9 +292,12 @@ def _state_findings(raw: Any) -> Iterator[str]:
         "Choice": _choice,
         "Wait": _wait,
         "Fail": _fail,
+        "Map": _map,
+        "Parallel": _parallel,
     }.get(kind)
     if check:
         yield from check(raw)
+    yield from _error_findings(raw)
     yield from _expression_findings(raw)
 
 
@@ -265,6 +333,36 @@ def _task(raw: Mapping[str, Any]) -> Iterator[str]:
         yield f"Arguments: {finding}"
     if resource == LAMBDA_INVOKE_AND_WAIT and not _gives_token(arguments):
         yield "Arguments: nothing gives away $states.context.Task.Token"
+
+
+def _map(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Check a Map in inline mode (state-map-inline.html).
+
+    Items may be left out on AWS, where it is the state's input; here it is said.
+    """
+    items = raw.get("Items")
+    if not isinstance(items, list) and not is_expression(items):
+        yield "Items must be a list or an expression"
+    most = raw.get("MaxConcurrency", 0)
+    number = isinstance(most, int) and not isinstance(most, bool) and most >= 0
+    if not number and not is_expression(most):
+        yield "MaxConcurrency must be 0 (no limit), a number above, or an expression"
+    processor = raw.get("ItemProcessor")
+    if isinstance(processor, dict):
+        config = processor.get("ProcessorConfig", {})
+        if config not in ({}, {"Mode": "INLINE"}):
+            yield f"ItemProcessor: ProcessorConfig {config} is not modelled"
+
+
+def _parallel(raw: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(raw.get("Branches"), list) or not raw["Branches"]:
+        yield "Branches must hold at least one branch"
+
+
+def _error_findings(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Check Retry and Catch, which Task, Map and Parallel have."""
+    if not _FIELDS[raw["Type"]] >= _CATCHING:
+        return
     for entry in raw.get("Retry", ()):
         yield from (f"Retry: {finding}" for finding in _retry(entry))
     for entry in raw.get("Catch", ()):
@@ -358,49 +456,94 @@ _CONTEXT = frozenset({"Execution", "State", "StateMachine"})
 
 
 def _context(raw: Mapping[str, Any], place: str) -> frozenset[str]:
-    """Return the members of $states.context: a token is for arguments only."""
+    """Return the members of $states.context.
+
+    A token is for arguments only. The item that a Map is at is for ItemSelector, and
+    not for the states of ItemProcessor (input-output-contextobject.html).
+    """
+    if place == "ItemSelector":
+        return _CONTEXT | {"Map"}
     waits = raw.get("Resource") == LAMBDA_INVOKE_AND_WAIT
     return _CONTEXT | {"Task"} if waits and place == "Arguments" else _CONTEXT
 
 
 def _places(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any, frozenset[str]]]:
-    """Give each place of a state, with the members of $states that it can see."""
-    after = _ALWAYS | {"result"} if raw["Type"] == "Task" else _ALWAYS
+    """Give each place of a state, with the members of $states that it can see.
+
+    States within the state are places of their own.
+    """
+    gives_result = raw["Type"] in {"Task", "Map", "Parallel"}
+    after = _ALWAYS | {"result"} if gives_result else _ALWAYS
     for field, value in raw.items():
         if field in {"Output", "Assign"}:
             yield field, value, after
         elif field == "Catch":
             yield field, value, _ALWAYS | {"errorOutput"}
-        elif field != "Comment":
+        elif field != "Comment" and field not in _WITHIN:
             yield field, value, _ALWAYS
 
 
 # ------------------------------------------------------------------ the whole machine
 
 
-def _graph(definition: Definition) -> Iterator[str]:
-    for state in definition.states.values():
+def _names(definition: Definition) -> Iterator[str]:
+    """Find names that several states have, wherever these are.
+
+    A name "must be unique within the scope of the entire state machine"
+    (workflow-states.html).
+    """
+    seen: set[str] = set()
+    for state in definition.every_state():
+        if state.name in seen:
+            yield f"state {state.name}: another state has that name"
+        seen.add(state.name)
+
+
+def _graph(workflow: Workflow) -> Iterator[str]:
+    for state in workflow.states.values():
         for way in state.ways:
-            if way.next is not None and way.next not in definition.states:
+            if way.next is not None and way.next not in workflow.states:
                 yield f"state {state.name}: Next names no state: {way.next}"
     reached: set[str] = set()
-    waiting = [definition.start_at]
+    waiting = [workflow.start_at]
     while waiting:
         name = waiting.pop()
-        if name in reached or name not in definition.states:
+        if name in reached or name not in workflow.states:
             continue
         reached.add(name)
-        waiting += [way.next for way in definition.states[name].ways if way.next]
-    for name in definition.states:
+        waiting += [way.next for way in workflow.states[name].ways if way.next]
+    for name, state in workflow.states.items():
         if name not in reached:
             yield f"state {name}: cannot be reached"
+        for inner in state.workflows:
+            yield from _graph(inner)
 
 
-def _variables(definition: Definition) -> Iterator[str]:
-    """Find variables that no way to a state has assigned."""
-    for name, known in _assignable(definition).items():
+_NONE: frozenset[str] = frozenset()
+
+
+def _variables(
+    workflow: Workflow, outer: frozenset[str] = _NONE, taken: frozenset[str] = _NONE
+) -> Iterator[str]:
+    """Find variables that no way to a state has assigned, or that it may not assign.
+
+    A branch and an iteration see the variables of the scopes around them, here `outer`,
+    and assign only their own, of other names than those assigned anywhere around, here
+    `taken` (workflow-variables.html, Variable scope).
+    """
+    ours = frozenset(
+        name
+        for state in workflow.states.values()
+        for way in state.ways
+        for name in way.assign
+    )
+    for state in workflow.states.values():
+        for name in sorted({n for way in state.ways for n in way.assign} & taken):
+            yield f"state {state.name}: Assign: an outer scope assigns ${name}"
+    for name, known in _assignable(workflow, outer).items():
+        state = workflow.states[name]
         reported: set[str] = set()
-        for place, value, _ in _places(definition.states[name].fields):
+        for place, value, _ in _places(state.fields):
             used = {v for e in expressions_in(value) for v in names(e).variables}
             for variable in sorted(used - known - reported - {"states"}):
                 reported.add(variable)
@@ -408,16 +551,18 @@ def _variables(definition: Definition) -> Iterator[str]:
                     f"state {name}: {place}: no way here assigns the variable "
                     f"${variable}"
                 )
+        for inner in state.workflows:
+            yield from _variables(inner, known, taken | ours)
 
 
-def _assignable(definition: Definition) -> dict[str, frozenset[str]]:
+def _assignable(workflow: Workflow, outer: frozenset[str]) -> dict[str, frozenset[str]]:
     """Return which variables some way to each state has assigned."""
-    known: dict[str, frozenset[str]] = {definition.start_at: frozenset()}
-    waiting = [definition.start_at]
+    known: dict[str, frozenset[str]] = {workflow.start_at: outer}
+    waiting = [workflow.start_at]
     while waiting:
-        state = definition.states[waiting.pop()]
+        state = workflow.states[waiting.pop()]
         for way in state.ways:
-            if way.next is None or way.next not in definition.states:
+            if way.next is None or way.next not in workflow.states:
                 continue
             after = known[state.name] | set(way.assign)
             if way.next not in known or not after <= known[way.next]:

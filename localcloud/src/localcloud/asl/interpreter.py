@@ -9,9 +9,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
+from localcloud.asl.branches import Walk, Work, side_by_side
 from localcloud.asl.callbacks import Callback
 from localcloud.asl.definition import (
     LAMBDA_INVOKE,
@@ -19,6 +21,7 @@ from localcloud.asl.definition import (
     Definition,
     State,
     Way,
+    Workflow,
 )
 from localcloud.asl.errors import (
     DATA_LIMIT,
@@ -40,7 +43,13 @@ HISTORY_EVENTS = 25_000
 TRANSITION_SECONDS = 0.02
 """Modelled time from one state to the next: AWS states none; small, and not zero."""
 
+ITERATIONS_AT_ONCE = 40
+"""The most that a Map in inline mode runs at a time (state-map-inline.html)."""
+
 _WAIT_LIMIT_SECONDS = 99_999_999
+
+_FROM_STATE = "STATE_DATA"
+"""Where a Map has its items from: its own state (input-output-contextobject.html)."""
 
 
 class Tasks(Protocol):
@@ -71,12 +80,12 @@ class Progress:
     events: int = 0
     """Length of the history as AWS would write it (events of the subset's states)."""
     transitions: int = 0
-    """States entered."""
+    """States entered, also within others: each branch and item enters its own."""
     retries: int = 0
-    """Further attempts of Task states; each is billed as a transition, too (Step
-    Functions pricing)."""
+    """Further attempts of Task, Map and Parallel states; each is billed as a
+    transition, too (Step Functions pricing)."""
     state: str | None = None
-    """The state it is in, or was last in."""
+    """The state it is in, or was last in; with branches, the one entered last."""
     visited: list[str] = field(default_factory=list)
     on_enter: Callable[[str], object] = field(default=lambda _: None)
     """Called with each state as it is entered."""
@@ -128,7 +137,6 @@ class Interpreter:
         self._clock = clock
         self._random = random
         self._progress = progress
-        self._variables: dict[str, Any] = {}
         self._input: Any = None
 
     async def run(self, payload: Any) -> Any:
@@ -140,26 +148,30 @@ class Interpreter:
         self._progress.record(1)
         limit = self._definition.timeout_seconds
         if limit is None:
-            return await self._walk(payload)
+            return await self._follow(Walk(self._definition, {}), payload)
         async with self._clock.timeout(limit):
-            return await self._walk(payload)
+            return await self._follow(Walk(self._definition, {}), payload)
 
-    async def _walk(self, payload: Any) -> Any:
-        name: str | None = self._definition.start_at
+    async def _follow(self, walk: Walk, payload: Any) -> Any:
+        name: str | None = walk.workflow.start_at
         while name is not None:
+            walk.state = walk.workflow.states[name]
             self._progress.enter(name)
             await self._clock.sleep(TRANSITION_SECONDS)
-            visit = _Visit(self._definition.states[name], payload, self._clock.now())
+            visit = _Visit(walk, walk.state, payload, self._clock.now())
             name, payload = await self._enter(visit)
             _check_size(payload)
             self._progress.record(1)
+            walk.state = None
         return payload
 
     async def _enter(self, visit: "_Visit") -> tuple[str | None, Any]:
         state = visit.state
         match state.type:
             case "Task":
-                return await self._task(visit)
+                return await self._persist(visit, self._attempt)
+            case "Map" | "Parallel":
+                return await self._persist(visit, self._attempt_within)
             case "Choice":
                 return self._leave(visit, self._choose(visit), visit.payload)
             case "Wait":
@@ -174,7 +186,13 @@ class Interpreter:
 
     # ------------------------------------------------------------------ expressions
 
-    def _evaluate(self, visit: "_Visit", template: Any, **more: Any) -> Any:
+    def _evaluate(
+        self,
+        visit: "_Visit",
+        template: Any,
+        item: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Any:
         identity = self._identity
         context: dict[str, Any] = {
             "Execution": {
@@ -192,9 +210,11 @@ class Interpreter:
         }
         if visit.token is not None:
             context["Task"] = {"Token": visit.token}
+        if item is not None:
+            context["Map"] = {"Item": item}
         states = {"input": visit.payload, "context": context, **more}
         moment = Moment(self._clock.now(), self._random)
-        return evaluate(template, {**self._variables, "states": states}, moment)
+        return evaluate(template, {**visit.walk.variables, "states": states}, moment)
 
     def _field(self, visit: "_Visit", field: str, default: Any) -> Any:
         return self._evaluate(visit, visit.state.fields.get(field, default))
@@ -207,7 +227,7 @@ class Interpreter:
         if way.has_output:
             output = self._evaluate(visit, way.output, **more)
         assigned = self._evaluate(visit, way.assign, **more)
-        self._variables |= assigned
+        visit.walk.variables |= assigned
         return way.next, output
 
     # ----------------------------------------------------------------------- states
@@ -239,16 +259,27 @@ class Interpreter:
         seconds = self._field(visit, "Seconds", None)
         await self._clock.sleep(_seconds("Seconds", seconds, lowest=0))
 
-    async def _task(self, visit: "_Visit") -> tuple[str | None, Any]:
+    async def _persist(
+        self, visit: "_Visit", attempt: "Callable[[_Visit], Awaitable[Any]]"
+    ) -> tuple[str | None, Any]:
+        """Attempt a state's work, again as its retriers say, or leave by a catcher.
+
+        The history has each failure of a Task, and of a Map or Parallel only the last:
+        before that it has their attempts.
+        """
         used = [0] * len(visit.state.retriers)
+        tells_all = visit.state.type == "Task"
         while True:
             try:
-                result = await self._attempt(visit)
+                result = await attempt(visit)
                 return self._leave(visit, visit.state.way, result, result=result)
             except StatesError as error:
-                self._progress.record(1)
+                if tells_all:
+                    self._progress.record(1)
                 if await self._retry(visit, error, used):
                     continue
+                if not tells_all:
+                    self._progress.record(1)
                 for catcher in visit.state.catchers:
                     if matches(catcher.error_equals, error.error):
                         output = error.output
@@ -341,6 +372,82 @@ class Interpreter:
         except StatesError as error:
             callback.fail(error)
 
+    # -------------------------------------------------------------- states of states
+
+    async def _attempt_within(self, visit: "_Visit") -> list[Any]:
+        """Run all branches or iterations: "all its branches are stopped" by a failure.
+
+        An attempt after a failure runs all of them again (state-parallel.html, Error
+        Handling; state-map-inline.html, Retry).
+        """
+        try:
+            works, at_most = self._works(visit)
+        except StatesError:
+            self._progress.record(1)
+            raise
+        self._progress.record(1)
+        try:
+            results = await side_by_side(works, at_most)
+        except StatesError:
+            self._progress.record(visit.walk.abandon())
+            raise
+        _check_size(results)
+        self._progress.record(1)
+        return results
+
+    def _works(self, visit: "_Visit") -> tuple[list[Work], int]:
+        """Return what a Map or Parallel has to run, and how much of it at once.
+
+        Items that are an object are refused as AWS does in inline mode.
+        """
+        if visit.state.type == "Parallel":
+            payload = visit.payload
+            if "Arguments" in visit.state.fields:
+                payload = self._field(visit, "Arguments", None)
+            _check_size(payload)
+            branches: list[Work] = [
+                partial(self._branch, visit, branch, payload)
+                for branch in visit.state.workflows
+            ]
+            return branches, len(branches)
+        items = self._field(visit, "Items", None)
+        if not isinstance(items, list):
+            raise StatesError(
+                QUERY_EVALUATION, f"Items of {visit.state.name} is no array: {items!r}"
+            )
+        most = self._field(visit, "MaxConcurrency", 0)
+        if not isinstance(most, int) or isinstance(most, bool) or most < 0:
+            raise StatesError(
+                QUERY_EVALUATION,
+                f"MaxConcurrency must be a whole number of 0 or more, not {most!r}",
+            )
+        works: list[Work] = [
+            partial(self._iterate, visit, *item) for item in enumerate(items)
+        ]
+        return works, min(most or ITERATIONS_AT_ONCE, ITERATIONS_AT_ONCE)
+
+    async def _branch(self, visit: "_Visit", branch: Workflow, payload: Any) -> Any:
+        inner = visit.walk.begin(branch)
+        result = await self._follow(inner, payload)
+        visit.walk.within.remove(inner)
+        return result
+
+    async def _iterate(self, visit: "_Visit", index: int, value: Any) -> Any:
+        """Run one iteration (input-output-itemselector.html)."""
+        (processor,) = visit.state.workflows
+        inner = visit.walk.begin(processor)
+        self._progress.record(1)
+        payload = value
+        if "ItemSelector" in visit.state.fields:
+            item = {"Index": index, "Value": value, "Source": _FROM_STATE}
+            selector = visit.state.fields["ItemSelector"]
+            payload = self._evaluate(visit, selector, item)
+        _check_size(payload)
+        result = await self._follow(inner, payload)
+        visit.walk.within.remove(inner)
+        self._progress.record(1)
+        return result
+
     def _limit(self, visit: "_Visit") -> int | None:
         if "TimeoutSeconds" not in visit.state.fields:
             return None
@@ -365,6 +472,7 @@ class Interpreter:
 class _Visit:
     """One stay in one state."""
 
+    walk: Walk
     state: State
     payload: Any
     entered: datetime

@@ -1,7 +1,8 @@
 """Task definitions: families and revisions.
 
-One container on Fargate is modelled; sidecars, volumes, secrets and health checks of
-containers are not.
+They are held to what AWS asks of them on Fargate, kept, and shown. Of what they say
+much has no effect: only the main container runs, and it has neither health check, nor
+secrets, nor volumes.
 """
 
 from collections.abc import Mapping
@@ -9,24 +10,20 @@ from typing import Any
 
 from localcloud.api import AwsError, NotModelled, Router, only
 from localcloud.clock import Clock
+from localcloud.ecs.containers import check_containers, refused
 from localcloud.ecs.records import TaskDefinition
 from localcloud.identity import arn
 
-_CONTAINER = (
-    "name",
-    "image",
-    "cpu",
-    "memory",
-    "memoryReservation",
-    "essential",
-    "portMappings",
-    "environment",
-    "command",
-    "entryPoint",
-    "logConfiguration",
-    "stopTimeout",
-    "readonlyRootFilesystem",
-)
+_PLATFORM = {
+    "operatingSystemFamily": ("LINUX",),
+    "cpuArchitecture": ("X86_64", "ARM64"),
+}
+
+_LEAST_STORAGE_GIB, _MOST_STORAGE_GIB = 21, 200
+"""What can be asked for; without asking a task has 20 (API_EphemeralStorage)."""
+
+_FAMILIES_PER_PAGE = 100
+"""Of ListTaskDefinitionFamilies (ECS API reference)."""
 
 
 class TaskDefinitions:
@@ -42,6 +39,7 @@ class TaskDefinitions:
                 "RegisterTaskDefinition": self._register,
                 "DescribeTaskDefinition": self._describe,
                 "DeregisterTaskDefinition": self._deregister,
+                "ListTaskDefinitionFamilies": self._families,
             },
         )
 
@@ -77,6 +75,8 @@ class TaskDefinitions:
             "memory",
             "tags",
             "runtimePlatform",
+            "ephemeralStorage",
+            "volumes",
         )
         _check_shape(params)
         family = params["family"]
@@ -98,6 +98,25 @@ class TaskDefinitions:
         answer: dict[str, Any] = {"taskDefinition": self._shape(definition)}
         if "TAGS" in params.get("include", ()):
             answer["tags"] = [*definition.tags]
+        return answer
+
+    def _families(self, params: dict[str, Any]) -> dict[str, Any]:
+        """List families that have an active revision (ListTaskDefinitionFamilies)."""
+        only(params, "familyPrefix", "status", "maxResults", "nextToken")
+        if params.get("status") != "ACTIVE":
+            raise NotModelled("ListTaskDefinitionFamilies of inactive families")
+        names = sorted(
+            family
+            for family, revisions in self._revisions.items()
+            if family.startswith(params.get("familyPrefix", ""))
+            and any(one.arn not in self._inactive for one in revisions)
+        )
+        most, first = params.get("maxResults", _FAMILIES_PER_PAGE), 0
+        if "nextToken" in params:
+            first = int(params["nextToken"])
+        answer: dict[str, Any] = {"families": names[first : first + most]}
+        if first + most < len(names):
+            answer["nextToken"] = str(first + most)
         return answer
 
     def _deregister(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -127,12 +146,16 @@ def _check_shape(params: Mapping[str, Any]) -> None:
         raise AwsError("ClientException", "Fargate only supports network mode awsvpc.")
     if not params.get("cpu") or not params.get("memory"):
         raise AwsError("ClientException", "Fargate requires task cpu and memory.")
-    containers = params["containerDefinitions"]
-    if len(containers) != 1:
-        raise NotModelled(f"task definition of {len(containers)} containers")
-    only(containers[0], *_CONTAINER)
-    if len(containers[0].get("portMappings", ())) != 1:
-        raise NotModelled("containers that have not exactly one port")
-    stop_timeout = containers[0].get("stopTimeout", 30)
-    if not 0 <= stop_timeout <= 120:  # noqa: PLR2004  Fargate's bound, as cited
-        raise AwsError("ClientException", "stopTimeout must be at most 120 seconds.")
+    platform = params.get("runtimePlatform", {})
+    only(platform, *_PLATFORM)
+    for name, value in platform.items():
+        if value not in _PLATFORM[name]:
+            raise NotModelled(f"{name} {value}")
+    if "ephemeralStorage" in params:
+        size = params["ephemeralStorage"]["sizeInGiB"]
+        if not _LEAST_STORAGE_GIB <= size <= _MOST_STORAGE_GIB:
+            raise refused(
+                f"ephemeralStorage must be {_LEAST_STORAGE_GIB} to "
+                f"{_MOST_STORAGE_GIB} GiB."
+            )
+    check_containers(params)

@@ -4,7 +4,9 @@ States and their order: ECS guide, task-lifecycle-explanation. Stopping: the loa
 balancer drains first, then SIGTERM, after the stop timeout SIGKILL (ECS guide,
 update-service-parameters).
 
-Not modelled: several containers, health checks of containers, secrets, volumes, Spot.
+Sidecars are recorded with their definition and not run: a task is its main container.
+So nothing waits for another container, and nothing lingers. Not modelled either: health
+checks of containers, secrets, volumes, Spot.
 A task that is stopped while it starts finishes starting first.
 """
 
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.clock import Clock
+from localcloud.cloudmap import CloudMap
 from localcloud.delays import Delays
 from localcloud.ecs.notices import Notices
 from localcloud.ecs.records import StopIntent, Task, TaskStatus
@@ -32,6 +35,7 @@ class Lifecycle:
     runtime: TaskRuntime
     images: Images
     elb: Elb
+    cloud_map: CloudMap
     network: Network
     delays: Delays
     notices: Notices
@@ -90,6 +94,7 @@ class Lifecycle:
         container = task.definition.container
         digest, manifest = self.images.pull(container["image"])
         task.image_digest = digest
+        ports = [m["containerPort"] for m in container.get("portMappings", ())]
         return TaskSpec(
             task_arn=task.arn,
             ecs_service=task.service.name,
@@ -97,7 +102,7 @@ class Lifecycle:
             image_digest=digest,
             image=manifest,
             address=address,
-            port=int(container["portMappings"][0]["containerPort"]),
+            port=ports[0] if ports else 0,
             environment={
                 e["name"]: e["value"] for e in container.get("environment", [])
             },
@@ -124,12 +129,17 @@ class Lifecycle:
     async def _activate(
         self, task: Task, ended: asyncio.Future[int], stopped: asyncio.Future[Any]
     ) -> None:
-        """Register with the target groups: a task is RUNNING thereafter."""
+        """Register with target groups and registry: a task is RUNNING thereafter.
+
+        ECS guide, task-lifecycle-explanation.
+        """
         if not task.wanted:
             return
         self._enter(task, TaskStatus.ACTIVATING)
         for group_arn, target in task.targets:
             self.elb.register(group_arn, target)
+        for registry, attributes in task.registrations():
+            self.cloud_map.enroll(registry, task.task_id, attributes)
         pause = asyncio.ensure_future(self.clock.sleep(self.delays.activation_seconds))
         await _first(pause, ended, stopped)
         pause.cancel()
@@ -148,8 +158,13 @@ class Lifecycle:
             )
 
     async def _drain(self, task: Task, ended: asyncio.Future[int]) -> None:
-        """Leave the target groups; wait until drained, unless it has ended."""
+        """Leave registry and target groups; wait until drained, unless it has ended.
+
+        ECS guide, task-lifecycle-explanation.
+        """
         self._enter(task, TaskStatus.DEACTIVATING)
+        for registry, _ in task.registrations():
+            self.cloud_map.withdraw(registry, task.task_id)
         draining = [
             self.elb.deregister(group, target) for group, target in task.targets
         ]

@@ -16,22 +16,27 @@ _EVENT_NAMES = {
 
 
 def task_shape(task: Task) -> dict[str, Any]:
-    """Return a task as DescribeTasks gives it; times are datetimes."""
+    """Return a task as DescribeTasks gives it; times are datetimes.
+
+    Of its containers the main one alone is there: sidecars are not run.
+    """
+    settings = task.definition.settings
+    architecture = settings.get("runtimePlatform", {}).get("cpuArchitecture", "X86_64")
     shape: dict[str, Any] = {
         "attachments": [_attachment(task)],
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": architecture.lower()}],
         "availabilityZone": task.subnet.zone,
         "clusterArn": task.service.cluster_arn,
         "containers": [_container(task)],
-        "cpu": task.definition.settings["cpu"],
+        "cpu": settings["cpu"],
         "createdAt": task.created_at,
         "desiredStatus": "RUNNING" if task.wanted else "STOPPED",
         "enableExecuteCommand": False,
-        "ephemeralStorage": {"sizeInGiB": 20},
+        "ephemeralStorage": settings.get("ephemeralStorage", {"sizeInGiB": 20}),
         "group": f"service:{task.service.name}",
         "lastStatus": str(task.status),
         "launchType": "FARGATE",
-        "memory": task.definition.settings["memory"],
+        "memory": settings["memory"],
         "overrides": {
             "containerOverrides": [{"name": task.definition.container["name"]}]
         },
@@ -41,6 +46,8 @@ def task_shape(task: Task) -> dict[str, Any]:
         "taskDefinitionArn": task.definition.arn,
         "version": task.version,
     }
+    if task.provider is not None:
+        shape["capacityProviderName"] = task.provider
     if task.connected_at is not None:
         shape |= {"connectivity": "CONNECTED", "connectivityAt": task.connected_at}
     times = {
@@ -130,7 +137,7 @@ def deployment_shape(service: Service, deployment: Deployment) -> dict[str, Any]
         "failedTasks": deployment.failed_tasks,
         "createdAt": deployment.created_at,
         "updatedAt": deployment.updated_at,
-        "launchType": "FARGATE",
+        **_capacity(service),
         "platformVersion": "1.4.0",
         "networkConfiguration": service.network,
         "rolloutState": str(deployment.state),
@@ -138,32 +145,55 @@ def deployment_shape(service: Service, deployment: Deployment) -> dict[str, Any]
     }
 
 
+def _capacity(service: Service) -> dict[str, Any]:
+    """Return the launch type or the strategy: a service has one of them.
+
+    API reference, CreateService.
+    """
+    if not service.strategy:
+        return {"launchType": "FARGATE"}
+    return {"capacityProviderStrategy": [dict(item) for item in service.strategy]}
+
+
 def service_shape(service: Service) -> dict[str, Any]:
-    """Return a service as DescribeServices gives it."""
+    """Return a service as DescribeServices gives it, tags aside.
+
+    An inactive one has no deployments: as seen, no page says so.
+    """
+    active = service.status != "INACTIVE"
+    deployments = service.deployments if active else []
     return {
         "serviceArn": service.arn,
         "serviceName": service.name,
         "clusterArn": service.cluster_arn,
-        "status": "ACTIVE",
+        "status": service.status,
         "desiredCount": service.desired,
         "pendingCount": sum(t.status.starting for t in service.tasks),
         "runningCount": sum(t.status is TaskStatus.RUNNING for t in service.tasks),
-        "launchType": "FARGATE",
-        "platformVersion": "LATEST",
+        **_capacity(service),
+        "platformVersion": service.platform,
         "platformFamily": "Linux",
         "taskDefinition": service.primary.definition.arn,
         "loadBalancers": [dict(b) for b in service.load_balancers],
+        "serviceRegistries": [dict(r) for r in service.registries],
         "networkConfiguration": service.network,
         "healthCheckGracePeriodSeconds": int(service.grace_seconds),
         "availabilityZoneRebalancing": service.rebalancing,
         "schedulingStrategy": "REPLICA",
         "deploymentController": {"type": "ECS"},
         "deploymentConfiguration": {
-            "deploymentCircuitBreaker": {"enable": service.breaker, "rollback": False},
+            "deploymentCircuitBreaker": {
+                "enable": service.breaker,
+                "rollback": service.rollback,
+            },
             "maximumPercent": service.max_percent,
             "minimumHealthyPercent": service.min_percent,
+            "strategy": "ROLLING",
         },
-        "deployments": [deployment_shape(service, d) for d in service.deployments],
+        "enableECSManagedTags": service.managed_tags,
+        "enableExecuteCommand": False,
+        "propagateTags": service.propagate_tags,
+        "deployments": [deployment_shape(service, d) for d in deployments],
         "events": list(service.events),
         "createdAt": service.created_at,
     }

@@ -11,23 +11,31 @@ from typing import Any
 from localcloud.api import AwsError, NotModelled, Router, only
 from localcloud.background import Background
 from localcloud.clock import Clock
+from localcloud.cloudmap import CloudMap
 from localcloud.delays import Delays, OpenQuestions
+from localcloud.ecs import capacity, settings, tagging
+from localcloud.ecs.capacity import Strategy
+from localcloud.ecs.clusters import Cluster, Clusters
 from localcloud.ecs.definitions import TaskDefinitions
 from localcloud.ecs.lifecycle import Lifecycle
 from localcloud.ecs.notices import Notices, service_shape, task_shape
 from localcloud.ecs.past import Past
-from localcloud.ecs.records import Service, Task
+from localcloud.ecs.records import Service, Task, TaskDefinition
 from localcloud.ecs.scheduler import Scheduler
+from localcloud.ecs.settings import Settings
+from localcloud.ecs.tagging import Tagging
 from localcloud.elb import Elb
 from localcloud.identity import arn
 from localcloud.images import EventSink, Images
-from localcloud.network import Network, Subnet
+from localcloud.network import Network
 from localcloud.seams import TaskRuntime
 
 _STOPPED_TASKS_SHOW = timedelta(hours=1)
 """Stopped tasks can be described for about an hour (API reference, DescribeTasks)."""
 
 _SERVICES_PER_CALL = 10
+_SERVICES_PER_PAGE = 10
+_MOST_PER_PAGE = 100
 _TASKS_PER_CALL = 100
 
 
@@ -41,16 +49,17 @@ class Ecs:
         events: EventSink,
         images: Images,
         elb: Elb,
+        cloud_map: CloudMap,
         runtime: TaskRuntime,
         network: Network,
         delays: Delays,
         open_questions: OpenQuestions,
     ) -> None:
         self._clock = clock
-        self._elb = elb
-        self._network = network
+        self._delays = delays
         self._definitions = TaskDefinitions(clock, router)
-        self._clusters: dict[str, str] = {}
+        self._settings = Settings(elb, network, cloud_map)
+        self._questions = open_questions
         self._services: dict[str, Service] = {}
         self._tasks: dict[str, Task] = {}
         self._past = Past(
@@ -67,27 +76,31 @@ class Ecs:
             background=self._background,
             services=self._services,
             remember=self._remember,
-            changed=self._past.note,
+            changed=self._note,
         )
         self._lifecycle = Lifecycle(
             clock=clock,
             runtime=runtime,
             images=images,
             elb=elb,
+            cloud_map=cloud_map,
             network=network,
             delays=delays,
             notices=notices,
             changed=self._scheduler.task_changed,
         )
         self._scheduler.lifecycle = self._lifecycle
+        self._clusters = Clusters(router, self._known_services, self.tasks)
+        Tagging(router, {"cluster": self._clusters.find, "service": self._to_tag})
         elb.on_health(self._scheduler.wake_all)
         router.serve(
             "ecs",
             {
-                "CreateCluster": self._create_cluster,
                 "CreateService": self._create_service,
                 "UpdateService": self._update_service,
+                "DeleteService": self._delete_service,
                 "DescribeServices": self._describe_services,
+                "ListServices": self._list_services,
                 "ListTasks": self._list_tasks,
                 "DescribeTasks": self._describe_tasks,
                 "StopTask": self._stop_task,
@@ -111,12 +124,15 @@ class Ecs:
         await self._background.close()
 
     def service(self, name: str, cluster: str | None = None) -> Service:
-        """Return a service by name or ARN; any cluster's where none is given."""
+        """Return a service by name or ARN; any cluster's where none is given.
+
+        Those that were deleted are found as long as they are shown.
+        """
         found = [
             s
-            for s in self._services.values()
+            for s in self._known_services()
             if name in (s.name, s.arn)
-            and (cluster is None or s.cluster_arn == self._cluster(cluster))
+            and (cluster is None or s.cluster_arn == self._clusters.find(cluster).arn)
         ]
         if not found:
             raise AwsError("ServiceNotFoundException", "Service not found.")
@@ -124,6 +140,8 @@ class Ecs:
 
     def scale(self, service: Service, count: int) -> None:
         """Set a desired count, as Application Auto Scaling does."""
+        if service.status != "ACTIVE":
+            raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
         service.resize(count, self._clock.time())
         self._past.note(service)
         self._scheduler.wake(service)
@@ -131,6 +149,29 @@ class Ecs:
     def tasks(self) -> tuple[Task, ...]:
         """Return every task that has not been forgotten, in order of creation."""
         return tuple(self._tasks.values())
+
+    def _known_services(self) -> tuple[Service, ...]:
+        """Return every service that can be described."""
+        oldest = self._clock.time() - self._delays.inactive_service_seconds
+        return tuple(s for s in self._services.values() if s.inactive_since > oldest)
+
+    def _to_tag(self, name: str) -> Service:
+        """Return a service whose tags can be read and changed."""
+        service = self._services.get(name)
+        if service is None:
+            raise AwsError(
+                "ResourceNotFoundException", "The specified resource wasn't found."
+            )
+        if service.status == "INACTIVE":
+            raise AwsError(
+                "InvalidParameterException", "The specified service is inactive."
+            )
+        return service
+
+    def _note(self, changed: Service | Task) -> None:
+        """Let reads see a change, unless another service has taken the name."""
+        if isinstance(changed, Task) or self._services[changed.arn] is changed:
+            self._past.note(changed)
 
     def _remember(self, task: Task) -> None:
         oldest = self._clock.now() - _STOPPED_TASKS_SHOW
@@ -140,28 +181,15 @@ class Ecs:
                 self._past.forget(known)
         self._tasks[task.arn] = task
 
-    def _cluster(self, name: str | None) -> str:
-        """Return a cluster's ARN by name or ARN."""
-        short = (name or "default").rsplit("/", 1)[-1]
-        if short not in self._clusters:
-            raise AwsError("ClusterNotFoundException", "Cluster not found.")
-        return self._clusters[short]
-
-    def _create_cluster(self, params: dict[str, Any]) -> dict[str, Any]:
-        only(params, "clusterName", "tags")
-        name = params.get("clusterName", "default")
-        cluster_arn = self._clusters.setdefault(name, arn("ecs", f"cluster/{name}"))
-        return {
-            "cluster": {
-                "clusterArn": cluster_arn,
-                "clusterName": name,
-                "status": "ACTIVE",
-            }
-        }
-
     # ------------------------------------------------------------------------ services
 
     def _create_service(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Make a service. Its name is free where one of that name is INACTIVE.
+
+        API reference, CreateService and DeleteService. A service has a launch type or
+        a capacity provider strategy, its cluster's unless given. Without both there is
+        the launch type EC2, which is not modelled.
+        """
         only(
             params,
             "cluster",
@@ -169,80 +197,78 @@ class Ecs:
             "taskDefinition",
             "desiredCount",
             "launchType",
+            "capacityProviderStrategy",
+            "platformVersion",
             "loadBalancers",
+            "serviceRegistries",
             "networkConfiguration",
             "deploymentConfiguration",
+            "deploymentController",
+            "schedulingStrategy",
             "healthCheckGracePeriodSeconds",
             "availabilityZoneRebalancing",
             "propagateTags",
+            "enableECSManagedTags",
+            "enableExecuteCommand",
             "tags",
         )
-        if params.get("launchType") != "FARGATE":
-            raise NotModelled("launchType other than FARGATE")
-        cluster_arn, name = self._cluster(params.get("cluster")), params["serviceName"]
-        if any(
-            s.name == name and s.cluster_arn == cluster_arn
-            for s in self._services.values()
-        ):
-            raise AwsError(
-                "InvalidParameterException",
-                "Creation of service was not idempotent.",
-            )
-        configuration = _deployment_configuration(params)
+        settings.check_usual(params)
+        cluster = self._clusters.find(params.get("cluster"))
+        name = params["serviceName"]
+        service_arn = arn("ecs", f"service/{cluster.name}/{name}")
+        self._check_free(service_arn)
+        configuration = settings.deployment_configuration(params)
+        definition = self._definitions.active(params["taskDefinition"])
         service = Service(
-            arn=arn("ecs", f"service/{cluster_arn.rsplit('/', 1)[1]}/{name}"),
+            arn=service_arn,
             name=name,
-            cluster_arn=cluster_arn,
+            cluster_arn=cluster.arn,
             desired=params.get("desiredCount", 0),
-            load_balancers=self._load_balancers(params),
-            subnets=self._subnets(params),
+            load_balancers=self._settings.load_balancers(
+                params.get("loadBalancers", ())
+            ),
+            registries=self._settings.registries(params.get("serviceRegistries", ())),
+            strategy=_strategy(params, cluster),
+            platform=settings.platform(params.get("platformVersion", settings.LATEST)),
+            subnets=self._settings.subnets(params["networkConfiguration"]),
             network=params["networkConfiguration"],
             created_at=self._clock.now(),
             min_percent=configuration.get("minimumHealthyPercent", 100),
             max_percent=configuration.get("maximumPercent", 200),
-            breaker=_breaker(configuration),
+            breaker=settings.breaker(configuration),
+            rollback=settings.rollback(configuration),
             grace_seconds=float(params.get("healthCheckGracePeriodSeconds", 0)),
-            rebalancing=params.get("availabilityZoneRebalancing", "ENABLED"),
-            tags=tuple(params.get("tags", ())),
-            propagate_tags=params.get("propagateTags", "NONE"),
+            rebalancing=settings.rebalancing(
+                params.get("availabilityZoneRebalancing", "ENABLED")
+            ),
+            tags=tagging.checked(params.get("tags", ())),
+            propagate_tags=settings.propagated(params.get("propagateTags", "NONE")),
+            managed_tags=params.get("enableECSManagedTags", False),
         )
-        definition = self._definitions.active(params["taskDefinition"])
+        settings.check_ports(definition, (*service.load_balancers, *service.registries))
         self._services[service.arn] = service
         self._scheduler.deploy(service, definition)
         return {"service": service_shape(service)}
 
-    def _load_balancers(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Check bindings: a group that no rule names is refused (CreateService)."""
-        bindings = tuple(params.get("loadBalancers", ()))
-        for binding in bindings:
-            only(binding, "targetGroupArn", "containerName", "containerPort")
-            group = binding["targetGroupArn"]
-            if not self._elb.attached(group):
-                raise AwsError(
-                    "InvalidParameterException",
-                    f"The target group with targetGroupArn {group} does not have an "
-                    "associated load balancer.",
-                )
-        return bindings
-
-    def _subnets(self, params: Mapping[str, Any]) -> tuple[Subnet, ...]:
-        only(params["networkConfiguration"], "awsvpcConfiguration")
-        settings = params["networkConfiguration"]["awsvpcConfiguration"]
-        only(settings, "subnets", "securityGroups", "assignPublicIp")
-        found = {name: self._network.subnet(name) for name in settings["subnets"]}
-        missing = [name for name, subnet in found.items() if subnet is None]
-        if missing:
+    def _check_free(self, service_arn: str) -> None:
+        known = self._services.get(service_arn)
+        if known is not None and known.status == "ACTIVE":
             raise AwsError(
                 "InvalidParameterException",
-                f"The subnet ID '{missing[0]}' does not exist",
+                "Creation of service was not idempotent.",
             )
-        return tuple(s for s in found.values() if s is not None)
+        if known is not None and known.status == "DRAINING":
+            raise AwsError(
+                "InvalidParameterException",
+                "Unable to Start a service that is still Draining.",
+            )
 
     def _update_service(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Change a service (API reference, UpdateService).
+        """Change a service (API reference, UpdateService): all of it or nothing.
 
-        Another task definition, another network configuration or forceNewDeployment
-        starts a deployment; a count alone does not.
+        Another task definition, network configuration, platform version, list of load
+        balancers or list of registries starts a deployment, as forceNewDeployment
+        does. All else does not: tags and capacity providers hold for new tasks only.
         """
         only(
             params,
@@ -250,46 +276,160 @@ class Ecs:
             "service",
             "desiredCount",
             "taskDefinition",
+            "capacityProviderStrategy",
+            "platformVersion",
+            "loadBalancers",
+            "serviceRegistries",
             "forceNewDeployment",
             "networkConfiguration",
             "deploymentConfiguration",
             "healthCheckGracePeriodSeconds",
+            "availabilityZoneRebalancing",
+            "propagateTags",
+            "enableECSManagedTags",
+            "enableExecuteCommand",
         )
-        service = self._named(params.get("cluster"), params["service"])
-        definition = service.primary.definition
-        if "taskDefinition" in params:
-            definition = self._definitions.active(params["taskDefinition"])
-        if "deploymentConfiguration" in params:
-            configuration = _deployment_configuration(params)
-            if "deploymentCircuitBreaker" in configuration:
-                service.breaker = _breaker(configuration)
-            service.min_percent = configuration.get(
-                "minimumHealthyPercent", service.min_percent
+        settings.check_usual(params)
+        cluster = self._clusters.find(params.get("cluster"))
+        service = self._active(params["service"], cluster.arn)
+        change = self._change(service, cluster, params)
+        forced = params.get("forceNewDeployment", False)
+        if (
+            change["strategy"] != service.strategy
+            and not forced
+            and self._questions.strategy_change_has_to_be_forced
+        ):
+            raise AwsError(
+                "InvalidParameterException",
+                "When switching from launch type to capacity provider strategy on an "
+                "existing service, or making a change to a capacity provider strategy "
+                "on a service that is already using one, you must force a new "
+                "deployment.",
             )
-            service.max_percent = configuration.get(
-                "maximumPercent", service.max_percent
-            )
-        if "healthCheckGracePeriodSeconds" in params:
-            service.grace_seconds = float(params["healthCheckGracePeriodSeconds"])
-        count = params.get("desiredCount", service.desired)
-        service.resize(count, self._clock.time())
-        changed = definition is not service.primary.definition
-        if "networkConfiguration" in params:
-            network = params["networkConfiguration"]
-            changed = changed or _settings(network) != _settings(service.network)
-            service.subnets, service.network = self._subnets(params), network
-        if changed or params.get("forceNewDeployment"):
+        definition = change.pop("definition")
+        renewed = _redeployed(service, definition, change)
+        service.resize(change.pop("desired"), self._clock.time())
+        for name, value in change.items():
+            setattr(service, name, value)
+        if renewed or forced:
             self._scheduler.deploy(service, definition)
         self._past.note(service)
         self._scheduler.wake(service)
         return {"service": service_shape(service)}
 
-    def _named(self, cluster: str | None, name: str) -> Service:
-        return self.service(name, self._cluster(cluster))
+    def _change(
+        self, service: Service, cluster: Cluster, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what the service is to be, checked; nothing is written yet."""
+        definition = service.primary.definition
+        if "taskDefinition" in params:
+            definition = self._definitions.active(params["taskDefinition"])
+        balancers, registries = service.load_balancers, service.registries
+        if "loadBalancers" in params:
+            balancers = self._settings.load_balancers(params["loadBalancers"])
+        if "serviceRegistries" in params:
+            registries = self._settings.registries(params["serviceRegistries"])
+        settings.check_ports(definition, (*balancers, *registries))
+        strategy = service.strategy
+        if "capacityProviderStrategy" in params:
+            given = params["capacityProviderStrategy"]
+            strategy = capacity.strategy(given, cluster.providers)
+        subnets, network = service.subnets, service.network
+        if "networkConfiguration" in params:
+            network = params["networkConfiguration"]
+            subnets = self._settings.subnets(network)
+        configuration = settings.deployment_configuration(params)
+        breaker, rollback = service.breaker, service.rollback
+        if "deploymentCircuitBreaker" in configuration:
+            breaker = settings.breaker(configuration)
+            rollback = settings.rollback(configuration)
+        return {
+            "definition": definition,
+            "desired": params.get("desiredCount", service.desired),
+            "load_balancers": balancers,
+            "registries": registries,
+            "strategy": strategy,
+            "platform": settings.platform(
+                params.get("platformVersion", service.platform)
+            ),
+            "subnets": subnets,
+            "network": network,
+            "breaker": breaker,
+            "rollback": rollback,
+            "min_percent": configuration.get(
+                "minimumHealthyPercent", service.min_percent
+            ),
+            "max_percent": configuration.get("maximumPercent", service.max_percent),
+            "grace_seconds": float(
+                params.get("healthCheckGracePeriodSeconds", service.grace_seconds)
+            ),
+            "rebalancing": settings.rebalancing(
+                params.get("availabilityZoneRebalancing", service.rebalancing)
+            ),
+            "propagate_tags": settings.propagated(
+                params.get("propagateTags", service.propagate_tags)
+            ),
+            "managed_tags": params.get("enableECSManagedTags", service.managed_tags),
+        }
+
+    def _active(self, name: str, cluster_arn: str) -> Service:
+        service = self.service(name, cluster_arn)
+        if service.status != "ACTIVE":
+            raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
+        return service
+
+    def _delete_service(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Delete a service that is scaled to 0, or any by force.
+
+        It is DRAINING while it has tasks to stop, then INACTIVE; that can be seen for
+        some time (API reference, DeleteService). It is DRAINING for a moment also
+        where it has no task.
+        """
+        only(params, "cluster", "service", "force")
+        cluster = self._clusters.find(params.get("cluster"))
+        service = self.service(params["service"], cluster.arn)
+        if service.status == "INACTIVE":
+            raise AwsError("ServiceNotFoundException", "Service not found.")
+        if service.desired and not params.get("force"):
+            raise AwsError(
+                "InvalidParameterException",
+                "The service cannot be stopped while it is scaled above 0.",
+            )
+        service.status = "DRAINING"
+        service.resize(0, self._clock.time())
+        self._past.note(service)
+        self._scheduler.wake(service)
+        return {"service": service_shape(service)}
+
+    def _list_services(self, params: dict[str, Any]) -> dict[str, Any]:
+        """List a cluster's active services, 10 a page unless asked for 1 to 100.
+
+        Those that drain are not among them (API reference, ListServices and
+        DeleteService).
+        """
+        only(params, "cluster", "maxResults", "nextToken")
+        cluster = self._clusters.find(params.get("cluster"))
+        shapes = [
+            self._past.look(s)
+            for s in self._known_services()
+            if s.cluster_arn == cluster.arn
+        ]
+        arns = [s["serviceArn"] for s in shapes if s and s["status"] == "ACTIVE"]
+        most = params.get("maxResults", _SERVICES_PER_PAGE)
+        if not 1 <= most <= _MOST_PER_PAGE:
+            raise AwsError(
+                "InvalidParameterException",
+                "Max results should be between 1 and 100 inclusive.",
+            )
+        begin = int(params.get("nextToken", 0))
+        page: dict[str, Any] = {"serviceArns": arns[begin : begin + most]}
+        if len(arns) > begin + most:
+            page["nextToken"] = str(begin + most)
+        return page
 
     def _describe_services(self, params: dict[str, Any]) -> dict[str, Any]:
         only(params, "cluster", "services", "include")
-        cluster_arn = self._cluster(params.get("cluster"))
+        cluster_arn = self._clusters.find(params.get("cluster")).arn
         if len(params["services"]) > _SERVICES_PER_CALL:
             raise AwsError(
                 "InvalidParameterException",
@@ -324,11 +464,11 @@ class Ecs:
     def _list_tasks(self, params: dict[str, Any]) -> dict[str, Any]:
         """List by desired status, RUNNING unless asked (API reference, ListTasks)."""
         only(params, "cluster", "serviceName", "desiredStatus", "maxResults")
-        cluster_arn = self._cluster(params.get("cluster"))
+        cluster_arn = self._clusters.find(params.get("cluster")).arn
         chosen = [t for t in self.tasks() if t.service.cluster_arn == cluster_arn]
         if "serviceName" in params:
             service = self.service(params["serviceName"], cluster_arn)
-            chosen = [t for t in chosen if t.service is service]
+            chosen = [t for t in chosen if t.service.arn == service.arn]
         status = params.get("desiredStatus", "RUNNING")
         looks = [self._past.look(task) for task in chosen]
         arns = [s["taskArn"] for s in looks if s and s["desiredStatus"] == status]
@@ -338,7 +478,7 @@ class Ecs:
 
     def _describe_tasks(self, params: dict[str, Any]) -> dict[str, Any]:
         only(params, "cluster", "tasks", "include")
-        cluster_arn = self._cluster(params.get("cluster"))
+        cluster_arn = self._clusters.find(params.get("cluster")).arn
         if len(params["tasks"]) > _TASKS_PER_CALL:
             raise AwsError(
                 "InvalidParameterException", "Tasks cannot have more than 100 elements"
@@ -352,8 +492,10 @@ class Ecs:
                 missing = arn("ecs", f"task/{cluster}/{short}")
                 failures.append({"arn": missing, "reason": "MISSING"})
                 continue
+            # Containers have no health checks here: there is never a verdict.
+            shape["healthStatus"] = "UNKNOWN"
             if "TAGS" in params.get("include", ()):
-                shape["tags"] = [dict(t) for t in _tags(task)]
+                shape["tags"] = [dict(t) for t in task.tags]
             found.append(shape)
         return {"tasks": found, "failures": failures}
 
@@ -369,7 +511,9 @@ class Ecs:
 
     def _stop_task(self, params: dict[str, Any]) -> dict[str, Any]:
         only(params, "cluster", "task", "reason")
-        task = self._task(self._cluster(params.get("cluster")), params["task"])
+        task = self._task(
+            self._clusters.find(params.get("cluster")).arn, params["task"]
+        )
         if task is None:
             raise AwsError(
                 "InvalidParameterException", "The referenced task was not found."
@@ -379,39 +523,35 @@ class Ecs:
         return {"task": task_shape(task)}
 
 
-def _tags(task: Task) -> tuple[Mapping[str, str], ...]:
-    """Return a task's tags (API reference, CreateService, propagateTags)."""
-    sources = {"SERVICE": task.service.tags, "TASK_DEFINITION": task.definition.tags}
-    return sources.get(task.service.propagate_tags, ())
+def _strategy(params: Mapping[str, Any], cluster: Cluster) -> Strategy:
+    """Return a new service's strategy, empty where it has a launch type."""
+    given = params.get("capacityProviderStrategy")
+    if "launchType" in params:
+        if given:
+            raise AwsError(
+                "InvalidParameterException",
+                "Specifying both a launch type and capacity provider strategy is not "
+                "supported. Remove one and try again.",
+            )
+        if params["launchType"] != "FARGATE":
+            raise NotModelled(f"launch type {params['launchType']}")
+        return ()
+    strategy = capacity.strategy(given or cluster.strategy, cluster.providers)
+    if not strategy:
+        raise NotModelled("launch type EC2, which is what there is without any")
+    return strategy
 
 
-def _settings(network: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what counts of a network configuration, in a form to compare."""
-    settings = network["awsvpcConfiguration"]
+def _redeployed(
+    service: Service, definition: TaskDefinition, change: Mapping[str, Any]
+) -> bool:
+    """Whether a change starts a deployment (API reference, UpdateService)."""
+    unordered = settings.unordered
     return (
-        frozenset(settings["subnets"]),
-        frozenset(settings.get("securityGroups", ())),
-        settings.get("assignPublicIp", "DISABLED"),
+        definition is not service.primary.definition
+        or change["platform"] != service.platform
+        or settings.comparable(change["network"])
+        != settings.comparable(service.network)
+        or unordered(change["load_balancers"]) != unordered(service.load_balancers)
+        or unordered(change["registries"]) != unordered(service.registries)
     )
-
-
-def _deployment_configuration(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    configuration: Mapping[str, Any] = params.get("deploymentConfiguration", {})
-    only(
-        configuration,
-        "deploymentCircuitBreaker",
-        "maximumPercent",
-        "minimumHealthyPercent",
-        "strategy",
-    )
-    if configuration.get("strategy", "ROLLING") != "ROLLING":
-        raise NotModelled(f"deployment strategy {configuration['strategy']}")
-    return configuration
-
-
-def _breaker(configuration: Mapping[str, Any]) -> bool:
-    breaker = configuration.get("deploymentCircuitBreaker", {})
-    only(breaker, "enable", "rollback")
-    if breaker.get("rollback"):
-        raise NotModelled("the deployment circuit breaker's rollback")
-    return bool(breaker.get("enable"))

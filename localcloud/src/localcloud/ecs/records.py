@@ -1,15 +1,20 @@
 """What ECS keeps: task definitions, services, deployments, tasks."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from math import ceil, inf
 from typing import Any
 
+from localcloud.api import REGION
+from localcloud.ecs.containers import is_essential
 from localcloud.network import Subnet
 from localcloud.seams import Target
+
+type Binding = Mapping[str, Any]
+"""A load balancer or service registry, as CreateService takes it."""
 
 
 class TaskStatus(StrEnum):
@@ -40,7 +45,7 @@ class RolloutState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """One revision of a family, of one container on Fargate."""
+    """One revision of a family, on Fargate."""
 
     arn: str
     family: str
@@ -52,9 +57,9 @@ class TaskDefinition:
 
     @property
     def container(self) -> Mapping[str, Any]:
-        """The only container, the essential one."""
-        first: Mapping[str, Any] = self.settings["containerDefinitions"][0]
-        return first
+        """The main container, the first that is essential: the only one that runs."""
+        containers: Sequence[Mapping[str, Any]] = self.settings["containerDefinitions"]
+        return next(filter(is_essential, containers))
 
     @property
     def stop_timeout_seconds(self) -> float:
@@ -82,6 +87,11 @@ class Task:
     identity: Mapping[str, str]
     """Ids of its attachment, network interface, container and runtime."""
     created_at: datetime
+    provider: str | None = None
+    """Its capacity provider; None where its service names a launch type."""
+    tags: tuple[Mapping[str, str], ...] = ()
+    security_groups: tuple[str, ...] = ()
+    """Both are those it was started with."""
     address: str | None = None
     status: TaskStatus = TaskStatus.PROVISIONING
     version: int = 1
@@ -118,8 +128,35 @@ class Task:
             return ()
         return tuple(
             (b["targetGroupArn"], Target(self.address, int(b["containerPort"])))
-            for b in self.service.load_balancers
+            for b in self.deployment.load_balancers
         )
+
+    def registrations(self) -> tuple[tuple[str, dict[str, str]], ...]:
+        """Return registries and the attributes of its instance in each.
+
+        ECS guide, service-discovery. Health checks of containers are not modelled:
+        without one a task counts as healthy.
+        """
+        if self.address is None:
+            return ()
+        attributes = {
+            "AWS_INSTANCE_IPV4": self.address,
+            "AWS_INIT_HEALTH_STATUS": "HEALTHY",
+            "AVAILABILITY_ZONE": self.subnet.zone,
+            "REGION": REGION,
+            "ECS_CLUSTER_NAME": self.service.cluster_arn.rsplit("/", 1)[1],
+            "ECS_SERVICE_NAME": self.service.name,
+            "ECS_TASK_DEFINITION_FAMILY": self.definition.family,
+        }
+        return tuple(
+            (registry["registryArn"], attributes | _port(registry))
+            for registry in self.deployment.registries
+        )
+
+
+def _port(registry: Binding) -> dict[str, str]:
+    port = registry.get("port", registry.get("containerPort"))
+    return {} if port is None else {"AWS_INSTANCE_PORT": str(port)}
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +167,9 @@ class Deployment:
     definition: TaskDefinition
     created_at: datetime
     updated_at: datetime
+    load_balancers: tuple[Binding, ...]
+    registries: tuple[Binding, ...]
+    """Where its tasks are registered: what the service had when it began."""
     state: RolloutState = RolloutState.IN_PROGRESS
     reason: str = ""
     failed_tasks: int = 0
@@ -144,7 +184,12 @@ class Service:
     name: str
     cluster_arn: str
     desired: int
-    load_balancers: tuple[Mapping[str, Any], ...]
+    load_balancers: tuple[Binding, ...]
+    registries: tuple[Binding, ...]
+    strategy: tuple[Mapping[str, Any], ...]
+    """Its capacity providers; empty where it has the launch type FARGATE."""
+    platform: str
+    """The platform version as asked for, such as LATEST."""
     subnets: tuple[Subnet, ...]
     network: Mapping[str, Any]
     created_at: datetime
@@ -156,6 +201,14 @@ class Service:
     tags: tuple[Mapping[str, str], ...]
     propagate_tags: str
     """NONE, SERVICE or TASK_DEFINITION."""
+    rollback: bool = False
+    """Whether the circuit breaker is to go back to the last complete deployment."""
+    managed_tags: bool = False
+    """Whether tasks get ECS's own tags."""
+    status: str = "ACTIVE"
+    """ACTIVE, DRAINING or INACTIVE."""
+    inactive_since: float = inf
+    """In the clock's modelled seconds."""
     deployments: list[Deployment] = field(default_factory=list)
     """The primary one first, then those whose tasks have not all gone."""
     tasks: list[Task] = field(default_factory=list)

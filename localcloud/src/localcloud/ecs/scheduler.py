@@ -6,8 +6,9 @@ fewest and are taken from the one that has the most, so that there is nothing le
 zone rebalancing to do.
 
 Not modelled: the breaker's rollback and own thresholds, alarms, task protection,
-placement failures. A task that fails its health checks is stopped before its
-replacement starts; ECS starts that first where maximumPercent has room for it.
+placement failures, and that Spot capacity runs short. A task that fails its health
+checks is stopped before its replacement starts; ECS starts that first where
+maximumPercent has room for it.
 """
 
 from collections import Counter
@@ -15,9 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
+from localcloud.api import NotModelled
 from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.delays import Delays, OpenQuestions
+from localcloud.ecs import capacity
 from localcloud.ecs.lifecycle import Lifecycle
 from localcloud.ecs.notices import Notices
 from localcloud.ecs.records import (
@@ -51,13 +54,13 @@ class Scheduler:
     changed: Callable[[Service | Task], None]
     """Called with a service or task after each change of what reads show of it."""
     lifecycle: Lifecycle = field(init=False)
-    _due: set[str] = field(default_factory=set)
+    _due: set[Service] = field(default_factory=set)
     _ids: Ids = field(default_factory=lambda: Ids("ecs"))
 
     def wake(self, service: Service) -> None:
         """Look at a service soon; waking it twice before then is once."""
-        if service.arn not in self._due:
-            self._due.add(service.arn)
+        if service not in self._due:
+            self._due.add(service)
             self.clock.call_later(self.delays.scheduling_seconds, self._look, service)
 
     def wake_all(self) -> None:
@@ -69,7 +72,12 @@ class Scheduler:
         """Begin a deployment; the one before it is replaced."""
         now = self.clock.now()
         deployment = Deployment(
-            f"ecs-svc/{self._ids.decimal('deployment', 19)}", definition, now, now
+            f"ecs-svc/{self._ids.decimal('deployment', 19)}",
+            definition,
+            now,
+            now,
+            service.load_balancers,
+            service.registries,
         )
         service.deployments.insert(0, deployment)
         service.failed_starts, service.no_start_before = 0, 0.0
@@ -126,7 +134,7 @@ class Scheduler:
     # ------------------------------------------------------------ looking at a service
 
     def _look(self, service: Service) -> None:
-        self._due.discard(service.arn)
+        self._due.discard(service)
         self._note_health(service)
         self._stop_unhealthy(service)
         self._break_circuit(service)
@@ -134,7 +142,9 @@ class Scheduler:
         self._stop_surplus(service)
         self._start_missing(service)
         self._forget_replaced(service)
-        self._complete(service)
+        if service.status == "ACTIVE":
+            self._complete(service)
+        self._end(service)
         self.changed(service)
 
     def _healthy(self, task: Task) -> bool:
@@ -173,6 +183,8 @@ class Scheduler:
             and deployment.state is RolloutState.IN_PROGRESS
             and deployment.failed_tasks >= service.breaker_threshold
         ):
+            if service.rollback:
+                raise NotModelled("the deployment circuit breaker's rollback")
             self.notices.remark(
                 service,
                 f"({deployment.deployment_id}) deployment failed: tasks failed "
@@ -252,6 +264,11 @@ class Scheduler:
             subnet=subnet,
             identity=self._identity(cluster),
             created_at=self.clock.now(),
+            provider=capacity.choose(service.strategy, (t.provider for t in mine)),
+            tags=_tags(service),
+            security_groups=tuple(
+                service.network["awsvpcConfiguration"].get("securityGroups", ())
+            ),
         )
         service.tasks.append(task)
         self.remember(task)
@@ -290,6 +307,17 @@ class Scheduler:
         if steady and primary.state is RolloutState.IN_PROGRESS:
             self._conclude(service, primary, RolloutState.COMPLETED, "completed")
 
+    def _end(self, service: Service) -> None:
+        """Make a deleted service INACTIVE once its tasks stop or have stopped.
+
+        API reference, DeleteService.
+        """
+        over = {TaskStatus.STOPPING, TaskStatus.DEPROVISIONING, TaskStatus.STOPPED}
+        if service.status == "DRAINING" and all(
+            t.status in over for t in service.tasks
+        ):
+            service.status, service.inactive_since = "INACTIVE", self.clock.time()
+
     def _conclude(
         self, service: Service, deployment: Deployment, state: RolloutState, word: str
     ) -> None:
@@ -301,6 +329,24 @@ class Scheduler:
             else f"ECS deployment {deployment.deployment_id} {word}."
         )
         self.notices.deployment_changed(service, deployment)
+
+
+def _tags(service: Service) -> tuple[Mapping[str, str], ...]:
+    """Return what a task of the service is tagged with at its start.
+
+    propagateTags says which tags it inherits (API reference, CreateService); ECS's
+    own name its cluster and service (ECS guide, ecs-using-tags).
+    """
+    definition = service.primary.definition
+    sources = {"SERVICE": service.tags, "TASK_DEFINITION": definition.tags}
+    tags = sources.get(service.propagate_tags, ())
+    if not service.managed_tags:
+        return tags
+    own = {
+        "aws:ecs:clusterName": service.cluster_arn.rsplit("/", 1)[1],
+        "aws:ecs:serviceName": service.name,
+    }
+    return (*tags, *({"key": k, "value": v} for k, v in own.items()))
 
 
 def _wanted(service: Service) -> list[Task]:
