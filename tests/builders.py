@@ -19,12 +19,23 @@ from slipway.domain.rollout import Mark, Rollout, ServiceState, Sides
 from slipway.domain.service import (
     Binding,
     JudgePolicy,
+    Mode,
     RolloutPolicy,
     Scaling,
     Service,
     Slot,
     Step,
+)
+from slipway.domain.task_shape import (
+    Condition,
+    EfsVolume,
+    HealthCheck,
+    MountPoint,
+    Platform,
+    Protocol,
+    Sidecar,
     TaskShape,
+    Volume,
 )
 
 ACCOUNT = "111122223333"
@@ -66,14 +77,25 @@ def a_task_shape(
     *,
     cpu: int = 256,
     memory_mib: int = 512,
-    port: int = 8080,
+    port: int | None = 8080,
     execution_role_arn: str = f"arn:aws:iam::{ACCOUNT}:role/execution",
-    task_role_arn: str = f"arn:aws:iam::{ACCOUNT}:role/orders",
+    task_role_arn: str | None = f"arn:aws:iam::{ACCOUNT}:role/orders",
     security_group_ids: tuple[str, ...] = ("sg-0a1b2c3d4e5f60718",),
     environment: Mapping[str, str] | None = None,
     command: tuple[str, ...] = (),
     stop_timeout_seconds: int = 30,
     log_group: str | None = None,
+    secrets: Mapping[str, str] | None = None,
+    entrypoint: tuple[str, ...] = (),
+    health_check: HealthCheck | None = None,
+    depends_on: Mapping[str, Condition] | None = None,
+    mount_points: tuple[MountPoint, ...] = (),
+    read_only_root: bool = False,
+    protocol: Protocol = Protocol.HTTP,
+    platform: Platform = Platform.X86_64,
+    ephemeral_storage_gib: int = 20,
+    volumes: tuple[Volume, ...] = (),
+    sidecars: tuple[Sidecar, ...] = (),
 ) -> TaskShape:
     """Return what shapes the tasks of orders."""
     return TaskShape(
@@ -87,6 +109,115 @@ def a_task_shape(
         command=command,
         stop_timeout_seconds=stop_timeout_seconds,
         log_group=log_group,
+        secrets=secrets or {},
+        entrypoint=entrypoint,
+        health_check=health_check,
+        depends_on=depends_on or {},
+        mount_points=mount_points,
+        read_only_root=read_only_root,
+        protocol=protocol,
+        platform=platform,
+        ephemeral_storage_gib=ephemeral_storage_gib,
+        volumes=volumes,
+        sidecars=sidecars,
+    )
+
+
+def a_health_check(
+    *,
+    command: tuple[str, ...] = ("CMD", "/bin/probe"),
+    interval_seconds: int = 10,
+    timeout_seconds: int = 5,
+    retries: int = 2,
+    start_period_seconds: int = 15,
+) -> HealthCheck:
+    """Return how ECS asks a container."""
+    return HealthCheck(
+        command, interval_seconds, timeout_seconds, retries, start_period_seconds
+    )
+
+
+def a_sidecar(
+    *,
+    name: str = "metrics",
+    image: str = "public.ecr.aws/shop/metrics:v3",
+    port: int | None = None,
+    essential: bool = True,
+    cpu: int = 0,
+    memory_mib: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    secrets: Mapping[str, str] | None = None,
+    entrypoint: tuple[str, ...] = (),
+    command: tuple[str, ...] = (),
+    health_check: HealthCheck | None = None,
+    depends_on: Mapping[str, Condition] | None = None,
+    mount_points: tuple[MountPoint, ...] = (),
+    stop_timeout_seconds: int = 30,
+    linger_seconds: int | None = None,
+) -> Sidecar:
+    """Return a sidecar of which nothing is said but name and image."""
+    return Sidecar(
+        name=name,
+        image=image,
+        port=port,
+        essential=essential,
+        cpu=cpu,
+        memory_mib=memory_mib,
+        environment=environment or {},
+        secrets=secrets or {},
+        entrypoint=entrypoint,
+        command=command,
+        health_check=health_check,
+        depends_on=depends_on or {},
+        mount_points=mount_points,
+        stop_timeout_seconds=stop_timeout_seconds,
+        linger_seconds=linger_seconds,
+    )
+
+
+def a_full_task_shape() -> TaskShape:
+    """Return a shape, and a sidecar in it, that say everything there is to say."""
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders:key::"
+    return a_task_shape(
+        environment={"B": "2", "A": "1"},
+        command=("serve",),
+        stop_timeout_seconds=45,
+        log_group="/slipway/test/orders",
+        secrets={"TOKEN": "/orders/token", "KEY": secret},
+        entrypoint=("/bin/init", "--"),
+        health_check=a_health_check(),
+        depends_on={"proxy": Condition.HEALTHY, "migrate": Condition.SUCCESS},
+        mount_points=(
+            MountPoint("carts", "/carts"),
+            MountPoint("s", "/s", read_only=False),
+        ),
+        read_only_root=True,
+        protocol=Protocol.GRPC,
+        platform=Platform.ARM64,
+        ephemeral_storage_gib=40,
+        volumes=(
+            Volume("s"),
+            Volume("carts", EfsVolume("fs-0a1b2c3d", access_point_id="fsap-0a1b2c3d")),
+            Volume("media", EfsVolume("fs-0a1b2c3d", root_directory="/media")),
+        ),
+        sidecars=(
+            a_sidecar(
+                name="proxy",
+                port=9000,
+                cpu=64,
+                memory_mib=128,
+                environment={"LEVEL": "info"},
+                secrets={"CERTIFICATE": "/proxy/certificate"},
+                entrypoint=("/proxy",),
+                command=("--listen", "9000"),
+                health_check=a_health_check(command=("CMD-SHELL", "probe || exit 1")),
+                depends_on={"migrate": Condition.COMPLETE},
+                mount_points=(MountPoint("s", "/shared"),),
+                stop_timeout_seconds=60,
+                linger_seconds=20,
+            ),
+            a_sidecar(name="migrate", essential=False),
+        ),
     )
 
 
@@ -146,6 +277,7 @@ def a_service(
     tag_pattern: str = "v*",
     rollout: RolloutPolicy | None = None,
     scaling: Scaling | None = None,
+    mode: Mode = Mode.CANARY,
 ) -> Service:
     """Return a service with one binding."""
     return Service(
@@ -160,6 +292,7 @@ def a_service(
         tag_pattern=tag_pattern,
         rollout=rollout or a_policy(),
         scaling=scaling,
+        mode=mode,
     )
 
 

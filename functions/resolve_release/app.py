@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from slipway import clock
 from slipway.domain.gates import gate
-from slipway.domain.release import Cause, Image, Release, release_of
+from slipway.domain.release import Cause, Image
 from slipway.domain.rollout import Outcome, Rollout
-from slipway.domain.service import Service
+from slipway.pinning import release_for
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
 
@@ -21,12 +21,12 @@ class Resolved:
 
 
 def run(request: StageRequest, app: App) -> Resolved:
-    """Read the record, the image and what rolled out before; decide."""
+    """Read the record, the images and what rolled out before; decide."""
     cause = request.given_cause
     service = app.journal.service(request.service)
-    release = _release(cause, service, app)
+    pinned = release_for(cause, service, app)
     rollout = app.journal.begin(
-        Rollout(request.rollout_id, service, cause, release, clock.now())
+        Rollout(request.rollout_id, service, cause, pinned.release, clock.now())
     )
     closed = app.journal.outcome(rollout)
     if closed is not None:
@@ -38,15 +38,9 @@ def run(request: StageRequest, app: App) -> Resolved:
         release=rollout.release,
         state=app.journal.state(service.name),
         watermark=app.journal.watermark(service.name),
+        gone=pinned.gone,
     )
     return Resolved(decision.outcome, decision.reason, rollout.release.id)
-
-
-def _release(cause: Cause, service: Service, app: App) -> Release:
-    """Return the release of a push, or the one that a person asks for."""
-    if cause.ask is not None:
-        return app.journal.rollout(service.name, cause.ask.rollout_id).release
-    return release_of(service, cause.digest, subnet_ids=app.settings.subnet_ids)
 
 
 def _image(cause: Cause, app: App) -> Image | None:

@@ -50,6 +50,7 @@ def test_a_journal_of_any_version_is_read_whole(version: int) -> None:
     assert journal.services_of_repository(rollout.service.repository) == ["orders"]
     assert journal.service_of_slot(items["SLOT SERVICE"]["pk"]["S"][5:]) == "orders"
     assert journal.revision("orders", keys["SERVICE RELEASE"][1])
+    assert rollout.release.id == keys["SERVICE RELEASE"][1]
     assert journal.token("orders", keys["SERVICE TOKEN"][1])
     assert journal.answer("orders", keys["SERVICE COMMAND"][1])
     for one in (journal.state, journal.lease, journal.watermark, journal.freezes):

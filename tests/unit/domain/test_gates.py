@@ -40,6 +40,7 @@ def decide(
     release: Release | None = None,
     state: ServiceState | None = None,
     watermark: Watermark | None = None,
+    gone: tuple[str, ...] = (),
 ) -> Gate:
     return gate(
         service or a_service(),
@@ -48,6 +49,7 @@ def decide(
         release=release or a_release(),
         state=state,
         watermark=watermark,
+        gone=gone,
     )
 
 
@@ -67,6 +69,19 @@ def test_an_image_that_is_gone_is_rejected() -> None:
     decision = decide(image=None)
     assert decision.outcome is Outcome.REJECTED
     assert "test/orders:v1" in decision.reason
+
+
+def test_a_release_whose_sidecars_images_are_gone_is_rejected() -> None:
+    decision = decide(gone=("registry/proxy:v1", "registry/metrics:v3"))
+    assert decision.outcome is Outcome.REJECTED
+    assert "registry/proxy:v1, registry/metrics:v3" in decision.reason
+    assert "orders's sidecars" in decision.reason
+
+
+def test_an_old_cause_is_superseded_whatever_became_of_its_sidecars() -> None:
+    newer = Watermark(after(60), "orders-2")
+    decision = decide(gone=("registry/proxy:v1",), watermark=newer)
+    assert decision.outcome is Outcome.SUPERSEDED
 
 
 def test_a_tag_that_moved_on_supersedes_the_cause() -> None:

@@ -6,10 +6,27 @@ from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
+from botocore.session import get_session
+from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.domain.release import Cause, Release, task_definition
-from slipway.domain.service import TaskShape
+from slipway.domain.release import (
+    Cause,
+    ImageName,
+    Release,
+    image_in,
+    task_definition,
+)
+from slipway.domain.task_shape import (
+    Condition,
+    EfsVolume,
+    MountPoint,
+    Platform,
+    Protocol,
+    Sidecar,
+    TaskShape,
+    Volume,
+)
 
 from tests.builders import (
     DIGEST,
@@ -17,8 +34,11 @@ from tests.builders import (
     REGION,
     SUBNETS,
     a_cause,
+    a_full_task_shape,
+    a_health_check,
     a_release,
     a_service,
+    a_sidecar,
     a_task_shape,
     after,
     an_ask,
@@ -35,7 +55,54 @@ CHANGES: dict[str, Any] = {
     "command": ("serve", "--fast"),
     "stop_timeout_seconds": 60,
     "log_group": "/slipway/test/orders",
+    "secrets": {"TOKEN": "/orders/token"},
+    "entrypoint": ("/bin/init", "--"),
+    "health_check": a_health_check(),
+    "depends_on": {"metrics": Condition.START},
+    "mount_points": (MountPoint("scratch", "/scratch"),),
+    "read_only_root": True,
+    "protocol": Protocol.GRPC,
+    "platform": Platform.ARM64,
+    "ephemeral_storage_gib": 21,
+    "volumes": (Volume("scratch"),),
+    "sidecars": (a_sidecar(),),
 }
+OF_SIDECARS: dict[str, Any] = {
+    "name": "proxy",
+    "image": "public.ecr.aws/shop/metrics:v4",
+    "port": 9000,
+    "essential": False,
+    "cpu": 64,
+    "memory_mib": 128,
+    "environment": {"LEVEL": "info"},
+    "secrets": {"TOKEN": "/orders/token"},
+    "entrypoint": ("/bin/init", "--"),
+    "command": ("serve",),
+    "health_check": a_health_check(),
+    "depends_on": {"orders": Condition.START},
+    "mount_points": (MountPoint("scratch", "/scratch"),),
+    "stop_timeout_seconds": 60,
+    "linger_seconds": 20,
+}
+OF_PARTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (
+        {"health_check": a_health_check()},
+        {"health_check": a_health_check(retries=3)},
+    ),
+    (
+        {"mount_points": (MountPoint("s", "/s"),)},
+        {"mount_points": (MountPoint("s", "/s", read_only=False),)},
+    ),
+    ({"volumes": (Volume("s"),)}, {"volumes": (Volume("s", EfsVolume("fs-1")),)}),
+    (
+        {"volumes": (Volume("s", EfsVolume("fs-1")),)},
+        {"volumes": (Volume("s", EfsVolume("fs-1", root_directory="/a")),)},
+    ),
+    (
+        {"volumes": (Volume("s", EfsVolume("fs-1")),)},
+        {"volumes": (Volume("s", EfsVolume("fs-1", access_point_id="fsap-1")),)},
+    ),
+]
 NAMES = st.text(min_size=1, max_size=12)
 VARIABLES = st.dictionaries(NAMES, st.text(max_size=12), max_size=5)
 
@@ -62,6 +129,53 @@ def test_a_change_of_any_field_of_the_task_shape_is_another_release(field: str) 
 )
 def test_another_digest_subnet_or_service_is_another_release(other: Release) -> None:
     assert other.id != a_release().id
+
+
+@pytest.mark.parametrize("field", OF_SIDECARS)
+def test_a_change_of_any_field_of_a_sidecar_is_another_release(field: str) -> None:
+    assert set(OF_SIDECARS) == {field.name for field in fields(Sidecar)}
+    ids = {
+        a_release(service=a_service(task=a_task_shape(sidecars=(sidecar,)))).id
+        for sidecar in (
+            a_sidecar(),
+            replace(a_sidecar(), **{field: OF_SIDECARS[field]}),
+        )
+    }
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(("one", "two"), OF_PARTS)
+def test_a_change_of_any_part_of_the_task_shape_is_another_release(
+    one: dict[str, Any], two: dict[str, Any]
+) -> None:
+    ids = {
+        a_release(service=a_service(task=a_task_shape(**shape))).id
+        for shape in (one, two)
+    }
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "pinned"),
+    [
+        (a_task_shape(), "fd0a59cb2b38"),
+        (
+            a_task_shape(
+                environment={},
+                command=("serve",),
+                stop_timeout_seconds=60,
+                log_group="/g",
+            ),
+            "af794aadc06b",
+        ),
+    ],
+    ids=["plain", "all said"],
+)
+def test_a_release_keeps_the_id_it_had_before_shapes_knew_more(
+    shape: TaskShape, pinned: str
+) -> None:
+    """Both ids are of the version that knew ten fields of a shape, and no sidecars."""
+    assert a_release(service=a_service(task=shape)).id == pinned
 
 
 def test_what_shapes_no_task_does_not_change_the_release() -> None:
@@ -96,6 +210,25 @@ def test_a_release_runs_its_image_by_digest_never_by_tag() -> None:
     assert a_release().image == f"{registry}/test/orders@{DIGEST}"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("registry/shop/proxy:v1", ImageName("shop/proxy", "v1", "")),
+        ("registry/proxy", ImageName("proxy", "latest", "")),
+        (f"registry/proxy@{DIGEST}", ImageName("proxy", "latest", DIGEST)),
+        (f"registry/proxy:v1@{DIGEST}", ImageName("proxy", "v1", DIGEST)),
+        ("other/proxy:v1", None),
+        (f"other/registry/proxy@{DIGEST}", None),
+        ("registry2/proxy:v1", None),
+        ("proxy:v1", None),
+    ],
+)
+def test_an_image_in_a_registry_is_read_and_any_other_is_not(
+    written: str, read: ImageName | None
+) -> None:
+    assert image_in("registry", written) == read
+
+
 # ------------------------------------------------------------------ task definition
 
 
@@ -120,6 +253,10 @@ def test_a_task_definition_says_all_that_the_release_does() -> None:
         "memory": "512",
         "executionRoleArn": "arn:aws:iam::111122223333:role/execution",
         "taskRoleArn": "arn:aws:iam::111122223333:role/orders",
+        "runtimePlatform": {
+            "operatingSystemFamily": "LINUX",
+            "cpuArchitecture": "X86_64",
+        },
     }
     assert container == {
         "name": "orders",
@@ -143,6 +280,129 @@ def test_a_task_definition_says_all_that_the_release_does() -> None:
 def test_an_image_keeps_its_own_command_and_logs_nowhere_unless_told() -> None:
     [container] = _definition()["containerDefinitions"]
     assert container.keys().isdisjoint({"command", "logConfiguration"})
+
+
+def test_a_task_definition_says_nothing_that_the_shape_does_not() -> None:
+    definition = _definition(port=None, task_role_arn=None, sidecars=(a_sidecar(),))
+    assert definition.keys().isdisjoint({"taskRoleArn", "ephemeralStorage", "volumes"})
+    own, sidecar = definition["containerDefinitions"]
+    plain = {"name", "image", "essential", "environment", "stopTimeout"}
+    assert (own.keys(), sidecar.keys()) == (plain, plain)
+    assert own["essential"] is sidecar["essential"] is True
+
+
+def test_a_task_definition_says_what_only_a_full_shape_does() -> None:
+    release = a_release(service=a_service(task=a_full_task_shape()))
+    definition = task_definition(release, family="test-orders", region=REGION)
+    assert definition["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    assert definition["ephemeralStorage"] == {"sizeInGiB": 40}
+    assert definition["volumes"] == [
+        {"name": "s"},
+        {
+            "name": "carts",
+            "efsVolumeConfiguration": {
+                "fileSystemId": "fs-0a1b2c3d",
+                "rootDirectory": "/",
+                "transitEncryption": "ENABLED",
+                "authorizationConfig": {"accessPointId": "fsap-0a1b2c3d"},
+            },
+        },
+        {
+            "name": "media",
+            "efsVolumeConfiguration": {
+                "fileSystemId": "fs-0a1b2c3d",
+                "rootDirectory": "/media",
+            },
+        },
+    ]
+    own, *_ = definition["containerDefinitions"]
+    source = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders:key::"
+    expected = {
+        "essential": True,
+        "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+        "secrets": [
+            {"name": "KEY", "valueFrom": source},
+            {"name": "TOKEN", "valueFrom": "/orders/token"},
+        ],
+        "entryPoint": ["/bin/init", "--"],
+        "healthCheck": {
+            "command": ["CMD", "/bin/probe"],
+            "interval": 10,
+            "timeout": 5,
+            "retries": 2,
+            "startPeriod": 15,
+        },
+        "dependsOn": [
+            {"containerName": "migrate", "condition": "SUCCESS"},
+            {"containerName": "proxy", "condition": "HEALTHY"},
+        ],
+        "mountPoints": [
+            {"sourceVolume": "carts", "containerPath": "/carts", "readOnly": True},
+            {"sourceVolume": "s", "containerPath": "/s", "readOnly": False},
+        ],
+        "readonlyRootFilesystem": True,
+    }
+    assert {key: own.get(key) for key in expected} == expected
+
+
+def test_sidecars_follow_the_services_own_container_and_log_beside_it() -> None:
+    release = a_release(service=a_service(task=a_full_task_shape()))
+    definition = task_definition(release, family="test-orders", region=REGION)
+    own, proxy, migrate = definition["containerDefinitions"]
+    assert [c["name"] for c in (own, proxy, migrate)] == ["orders", "proxy", "migrate"]
+    assert (proxy["essential"], migrate["essential"]) == (True, False)
+    assert own["logConfiguration"] == proxy["logConfiguration"]
+    assert own["logConfiguration"] == migrate["logConfiguration"]
+    del proxy["logConfiguration"]
+    assert proxy == {
+        "name": "proxy",
+        "image": "public.ecr.aws/shop/metrics:v3",
+        "essential": True,
+        "portMappings": [{"containerPort": 9000, "protocol": "tcp"}],
+        "cpu": 64,
+        "memory": 128,
+        "environment": [
+            {"name": "LEVEL", "value": "info"},
+            {"name": "SLIPWAY_LINGER_SECONDS", "value": "20"},
+        ],
+        "secrets": [{"name": "CERTIFICATE", "valueFrom": "/proxy/certificate"}],
+        "entryPoint": ["/proxy"],
+        "command": ["--listen", "9000"],
+        "healthCheck": {
+            "command": ["CMD-SHELL", "probe || exit 1"],
+            "interval": 10,
+            "timeout": 5,
+            "retries": 2,
+            "startPeriod": 15,
+        },
+        "dependsOn": [{"containerName": "migrate", "condition": "COMPLETE"}],
+        "mountPoints": [
+            {"sourceVolume": "s", "containerPath": "/shared", "readOnly": True}
+        ],
+        "stopTimeout": 60,
+    }
+
+
+def test_a_full_task_definition_has_the_form_that_the_api_takes() -> None:
+    """Names and types as botocore's model of RegisterTaskDefinition has them."""
+    release = a_release(service=a_service(task=a_full_task_shape()))
+    definition = task_definition(release, family="test-orders", region=REGION)
+    model = get_session().get_service_model("ecs")
+    shape = model.operation_model("RegisterTaskDefinition").input_shape
+    report = ParamValidator().validate(definition, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_the_api_knows_every_condition_and_architecture_by_its_name() -> None:
+    model = get_session().get_service_model("ecs")
+    assert {c.upper() for c in Condition} == set(
+        model.shape_for("ContainerCondition").enum
+    )
+    told = {
+        _definition(platform=platform)["runtimePlatform"]["cpuArchitecture"]
+        for platform in Platform
+    }
+    assert told == set(model.shape_for("CPUArchitecture").enum)
 
 
 # ------------------------------------------------------------------ the id of a rollout

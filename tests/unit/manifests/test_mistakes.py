@@ -497,6 +497,31 @@ MISTAKES = [
         id="a_secret_from_two_places",
     ),
     pytest.param(
+        cart("secrets:\n  KEY: {secretsmanager: 'shop/card-secret:key::'}\n"),
+        [
+            (
+                "services/cart.yaml:4:9: secrets.KEY.secretsmanager: "
+                "shop/card-secret:key::; a name that does not end in a hyphen and six "
+                "characters, or the secret's whole ARN in ssm: Secrets Manager takes "
+                "such an end for the one that it puts behind names itself"
+            ),
+        ],
+        id="a_secret_whose_name_looks_like_the_end_of_an_arn",
+    ),
+    pytest.param(
+        cart(
+            "storage:\n  volumes:\n    data:\n      path: /data\n"
+            "      efs: {id: fs-0a1b2c3d, root_dir: /a, access_point: fsap-0a1b2c3d}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:7:30: storage.volumes.data.efs.root_dir: /a; /, or "
+                "no access_point: that has a folder of its own"
+            ),
+        ],
+        id="two_folders_of_an_access_point",
+    ),
+    pytest.param(
         cart("tags: {'slipway:service': x}\n"),
         [
             (
@@ -1549,6 +1574,38 @@ MISTAKES = [
             ),
         ],
         id="a_certificate_that_there_is_not",
+    ),
+    pytest.param(
+        {
+            "environment.yaml": ENVIRONMENT.replace(
+                "111122223333:certificate", "444455556666:certificate"
+            )
+        },
+        [
+            (
+                "environment.yaml:10:10: certificates.shop.arn: arn:aws:acm:eu-west-1:"
+                "444455556666:certificate/0a1b; a certificate in the environment's "
+                "account 111122223333"
+            ),
+        ],
+        id="a_certificate_in_another_account",
+    ),
+    pytest.param(
+        {
+            "environment.yaml": ENVIRONMENT.replace(
+                '{arn: "arn:aws:acm:eu-west-1:111122223333:certificate/0a1b"}',
+                "{create: {domain: shop.example, alternatives: [w_w.shop.example], "
+                "hosted_zone: Z0873220N255IR3MTNR4}}",
+            )
+        },
+        [
+            (
+                "environment.yaml:10:56: certificates.shop.create.alternatives[0]: "
+                "w_w.shop.example; a domain name in lower case, such as shop.example "
+                "or *.shop.example"
+            ),
+        ],
+        id="a_certificate_for_any_name",
     ),
     pytest.param(
         environment(subnets="subnets: [subnet-0a1b2c3d4e5f60711]"),

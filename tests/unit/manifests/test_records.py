@@ -1,10 +1,10 @@
 """What manifests that hold come to."""
 
 import pytest
-from slipway.domain.service import Scaling, Slot
+from slipway.domain.service import Mode, Scaling, Slot
 from slipway.manifests.environment_checks import MOST_GROUPS, MOST_PAIRS
 from slipway.manifests.reading import read
-from slipway.manifests.records import EnvironmentRecord, Flow, Mode, ServiceRecord
+from slipway.manifests.records import EnvironmentRecord, Flow, ServiceRecord
 
 from tests.unit.manifests.folder import (
     CART,

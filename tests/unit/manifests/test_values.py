@@ -167,7 +167,9 @@ def test_storage_is_20_to_200_gib(gib: int) -> None:
 
 
 def test_an_account_keeps_its_leading_zero() -> None:
-    found = reading(environment(account="account: 011122223333"))
+    files = environment(account="account: 011122223333")
+    text = files["environment.yaml"].replace(":111122223333:", ":011122223333:")
+    found = reading({"environment.yaml": text})
     assert found.record is not None
     assert found.record.environment.account == "011122223333"
 

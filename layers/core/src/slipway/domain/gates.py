@@ -1,5 +1,6 @@
 """Whether a cause may become a rollout at all."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,11 +33,13 @@ def gate(
     release: Release,
     state: ServiceState | None,
     watermark: Watermark | None,
+    gone: Sequence[str] = (),
 ) -> Gate:
     """Decide whether `cause` goes on.
 
     `image` is what the registry holds now under the cause's tag, or under its digest
-    where a person asks for it; None where nothing.
+    where a person asks for it; None where nothing. `gone` are images of the release's
+    sidecars that the registry does not hold.
     """
     refusal = None if cause.ask else _not_for(service, cause)
     if refusal is not None:
@@ -55,6 +58,13 @@ def gate(
     if stale.outcome is not None:
         serves = state is not None and state.release_id == release.id
         return _serves(service, release) if serves else stale
+    if gone:
+        return Gate(
+            Outcome.REJECTED,
+            f"no image is left under {', '.join(gone)}, which {service.name}'s "
+            "sidecars run; push it and retry, or change the record and push a new "
+            f"{cause.repository}",
+        )
     return Gate(None, f"release {release.id} may roll out")
 
 
@@ -86,15 +96,18 @@ def too_old(service: str, cause: Cause, watermark: Watermark | None) -> Gate:
 def settled(rollout: Rollout, state: ServiceState | None, *, is_open: bool) -> Gate:
     """Decide, once the lease is held, whether there is anything to roll out.
 
-    `is_open` says whether the service's own rules forward; it counts where no release
-    is known to serve. Then somebody else's does: nothing may be taken from it.
+    `is_open` says whether the service's own rules forward or, where it has none,
+    whether it has tasks; it counts where no release is known to serve. Then somebody
+    else's does: nothing may be taken from it.
     """
     service, release = rollout.service, rollout.release
     if state is None and is_open:
+        close = "close the rule with a fixed response"
+        empty = "scale both slots to 0"
         return Gate(
             Outcome.FAILED,
             f"{service.name} has traffic and the journal knows no primary of it: "
-            "restore the journal, or close the rule with a fixed response",
+            f"restore the journal, or {close if service.bindings else empty}",
         )
     if state is not None and state.release_id == release.id:
         return _serves(service, release)

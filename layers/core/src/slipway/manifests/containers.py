@@ -1,5 +1,6 @@
 """What a task is made of: containers, secrets, volumes, logs, network."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -80,6 +81,10 @@ Conditions = dict[Text, Literal["start", "healthy", "complete", "success"]]
 """Containers that must have come so far first; stopping goes the other way round."""
 
 
+_LIKE_A_WHOLE_ARN = re.compile(r"^[^:]*-[A-Za-z0-9]{6}(:|$)")
+"""What Secrets Manager takes for a whole ARN's end (API_GetSecretValue, SecretId)."""
+
+
 class Secret(Section):
     """Where a secret's value comes from: one of both."""
 
@@ -104,12 +109,20 @@ class Secret(Section):
         ]
         | None
     ) = None
-    """A secret's name in Secrets Manager; `NAME:key::` takes one key of its JSON."""
+    """A secret's name in Secrets Manager; `NAME:key::` takes one key of its JSON. One
+    whose name ends in a hyphen and six characters needs its whole ARN, in `ssm`."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.ssm is None) is (self.secretsmanager is None):
             raise refused("one of ssm and secretsmanager")
+        if self.secretsmanager and _LIKE_A_WHOLE_ARN.search(self.secretsmanager):
+            raise refused(
+                "a name that does not end in a hyphen and six characters, or the "
+                "secret's whole ARN in ssm: Secrets Manager takes such an end for the "
+                "one that it puts behind names itself",
+                at=("secretsmanager",),
+            )
         return self
 
 
@@ -180,7 +193,8 @@ class Sidecar(Section):
             512,
         ),
     ]
-    """Its image, with tag or digest: each release holds the digest that it was."""
+    """Its image, with tag or digest. Of one in the service's own registry each release
+    holds the digest that it was; of any other ECS holds it for each deployment."""
     port: Port | None = None
     """Where it listens: 1 to 65535, another port than all others of the task."""
     essential: Flag = True
@@ -206,9 +220,9 @@ class Sidecar(Section):
     stop_timeout: Stop = 30
     """Between SIGTERM and SIGKILL: 2 to 120 s."""
     linger: Annotated[int, Seconds(1, 119)] | None = None
-    """How long it goes on after its own SIGTERM, to hold that of the containers in its
-    `depends_on` back while load balancers drain: 1 to 119 s, less than its
-    `stop_timeout`. ECS stops containers in the reverse order of their start."""
+    """How long it is asked to go on after its own SIGTERM, to hold that of the
+    containers in its `depends_on` back while load balancers drain: 1 to 119 s, less
+    than its `stop_timeout`. Its program has to heed SLIPWAY_LINGER_SECONDS."""
 
     @model_validator(mode="after")
     def _lingers_before_it_is_killed(self) -> Self:
@@ -236,7 +250,15 @@ class Efs(Section):
     access_point: (
         Annotated[str, Words("fsap-[0-9a-f]{8,40}", "an access point's id")] | None
     ) = None
-    """By which access point."""
+    """By which access point. It has a folder of its own, so `root_dir` stays /."""
+
+    @model_validator(mode="after")
+    def _has_one_folder(self) -> Self:
+        if self.access_point is not None and self.root_dir != "/":
+            raise refused(
+                "/, or no access_point: that has a folder of its own", at=("root_dir",)
+            )
+        return self
 
 
 class Volume(Section):

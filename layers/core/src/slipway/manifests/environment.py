@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slipway.manifests.containers import Retention
 from slipway.manifests.fields import (
+    Domains,
     Flag,
-    Hosts,
     Name,
     Port,
     Section,
@@ -95,16 +95,17 @@ class NewCertificate(Section):
         Words(
             r"(\*\.)?[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+",
             "a domain name in lower case, such as shop.example or *.shop.example",
-            253,
+            64,
         ),
     ]
-    """The domain it names first."""
-    alternatives: Hosts | None = None
-    """Other domains it holds for."""
+    """The domain it names first: at most 64 characters. Other domains need another
+    name, too: ACM changes none in a certificate."""
+    alternatives: Domains | None = None
+    """Other domains it holds for, in the same zone."""
     hosted_zone: Annotated[
         str, Words("Z[A-Z0-9]{1,31}", "a hosted zone's id such as Z0873220N255IR3MTNR4")
     ]
-    """The Route 53 zone in which the domain is proved."""
+    """The public Route 53 zone in which the domains are proved."""
 
 
 class Certificate(Section):

@@ -62,6 +62,11 @@ def check_environment(written: Written[Environment]) -> list[Problem]:
         if one.arn is not None and one.arn.split(":")[3] != environment.region:
             allowed = f"a certificate in the environment's region {environment.region}"
             problems += written.problem(("certificates", name, "arn"), allowed)
+        elif one.arn is not None and one.arn.split(":")[4] != environment.account:
+            allowed = (
+                f"a certificate in the environment's account {environment.account}"
+            )
+            problems += written.problem(("certificates", name, "arn"), allowed)
     return problems
 
 

@@ -377,6 +377,17 @@ TagKey = Annotated[
 ]
 Tags = Annotated[dict[TagKey, Annotated[str, FreeText(256)]], Field(max_length=45)]
 """AWS takes 50 tags; a few are Slipway's own."""
+Domain = Annotated[
+    str,
+    Words(
+        r"(\*\.)?[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+",
+        "a domain name in lower case, such as shop.example or *.shop.example",
+        253,
+    ),
+]
+Domains = Annotated[
+    tuple[Domain, ...], _OrOne(), Field(min_length=1), AfterValidator(once)
+]
 Hosts = Annotated[
     tuple[
         Annotated[

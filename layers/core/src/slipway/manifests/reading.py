@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from slipway.domain.service import Scaling, Slot
+from slipway.domain.service import Mode, Scaling, Slot
 from slipway.manifests.environment import Environment
 from slipway.manifests.environment_checks import (
     Member,
@@ -18,7 +18,6 @@ from slipway.manifests.overrides import overlay, split
 from slipway.manifests.problems import Place, Problem, problem_at
 from slipway.manifests.records import (
     EnvironmentRecord,
-    Mode,
     ServiceRecord,
     target_group_name,
 )

@@ -2,22 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from slipway.domain.service import RolloutPolicy, Scaling, Slot
+from slipway.domain.service import Mode, RolloutPolicy, Scaling, Slot
 from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.problems import Path
 from slipway.manifests.service import Service
-
-
-class Mode(StrEnum):
-    """How a service's releases can roll out."""
-
-    CANARY = "canary"
-    """By weights of load balancers, judged on requests."""
-    BATCHES = "batches"
-    """Task by task, on their health alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +76,11 @@ class EnvironmentRecord:
     flows: tuple[Flow, ...]
     other_environments: tuple[str, ...]
     """Names under `environments` that are not this one's."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The services' names."""
+        return frozenset(service.manifest.name for service in self.services)
 
 
 def target_group_name(environment: str, service: str, number: int, slot: Slot) -> str:
