@@ -8,7 +8,7 @@ from slipway.domain.capacity import tasks_for
 from slipway.domain.health import Health, look
 from slipway.hearing import word_of
 from slipway.stage import StageRequest, marked_at, note, revision_of, stage
-from slipway.surroundings import slots_now
+from slipway.surroundings import healthy_now, slots_now
 from slipway.wiring import App
 
 
@@ -34,10 +34,7 @@ def run(request: StageRequest, app: App) -> Looked:
         slots[sides.candidate],
         revision=revision_of(rollout, app),
         needed=tasks_for(rollout.steps[request.step].weight_percent, base),
-        healthy_per_group=[
-            app.load_balancing.healthy(binding.target_group_arns[sides.candidate])
-            for binding in service.bindings
-        ],
+        healthy_counts=healthy_now(service, app, [sides.candidate])[sides.candidate],
         findings=app.journal.findings(rollout),
         max_task_failures=service.rollout.max_task_failures,
         since=marked_at(rollout, f"capacity-{request.step}", app),

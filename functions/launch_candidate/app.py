@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 from slipway.bounding import bound_candidate, open_candidate
+from slipway.carrying import require_idle
 from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import LAUNCHED
-from slipway.domain.traffic import most_carried
-from slipway.errors import Refused
 from slipway.fence import writing
 from slipway.stage import StageRequest, note, revision_of, stage
-from slipway.surroundings import weights_now
 from slipway.wiring import App
 
 
@@ -26,13 +24,11 @@ def run(request: StageRequest, app: App) -> Launched:
     """Give the idle slot its revision and count together."""
     rollout = app.journal.rollout(request.service, request.rollout_id)
     sides = rollout.known_sides
-    share = most_carried(weights_now(rollout.service, app), sides.candidate)
-    if share > 0:
-        raise Refused(f"slot {sides.candidate} is not idle: it carries {share} %")
     revision = revision_of(rollout, app)
     ecs_service = rollout.service.slots[sides.candidate]
     weight = rollout.steps[0].weight_percent
     tasks = tasks_for(weight, sides.base_tasks)
+    require_idle(rollout, revision, tasks, app)
     with writing(rollout, request.held_fence, app):
         open_candidate(rollout, tasks, app)
         app.ecs.launch(ecs_service, rollout.release, revision, tasks)

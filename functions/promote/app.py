@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.bounding import rest_primary
+from slipway.bounding import rest_promoted
+from slipway.carrying import require_all
 from slipway.domain.health import Launch
 from slipway.domain.receipt import PROMOTED
-from slipway.domain.service import ALL_TRAFFIC
-from slipway.domain.traffic import least_weights
 from slipway.errors import Refused
-from slipway.fence import writing
 from slipway.stage import StageRequest, note, stage
-from slipway.surroundings import slots_now, weights_now
+from slipway.surroundings import slots_now
 from slipway.wiring import App
 
 
@@ -33,15 +31,9 @@ def run(request: StageRequest, app: App) -> Promoted:
             f"{view.ecs_service} would not heal: its launch is {view.launch} "
             f"at {view.desired} tasks"
         )
-    share = least_weights(weights_now(service, app)).get(slot, 0)
-    if share != ALL_TRAFFIC:
-        raise Refused(
-            f"slot {slot} carries {share} % in some rule: somebody shifted it"
-        )
+    require_all(rollout, view, app)
     app.journal.promote(rollout, request.held_fence, clock.now())
-    if service.scaling is not None:
-        with writing(rollout, request.held_fence, app):
-            rest_primary(service, slot, app)
+    rest_promoted(rollout, request.held_fence, app)
     reason = f"release {rollout.release.id} in slot {slot} passed every step"
     note(app, rollout, PROMOTED, reason)
     return Promoted(slot, reason)

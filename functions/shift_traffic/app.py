@@ -1,11 +1,11 @@
-"""Write a step's weights, health permitting: absolute weights from the step."""
+"""Write a step's weights, if it has rules and health permits: absolute weights."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from slipway import clock
 from slipway.bounding import needed
-from slipway.domain.traffic import least_weights, may_carry, rising, weights
+from slipway.domain.traffic import least_weights, may_carry, rising, step_shares
 from slipway.fence import writing
 from slipway.stage import StageRequest, marked_at, note, stage
 from slipway.surroundings import healthy_now, rules_now, shares_of, slots_now
@@ -34,7 +34,7 @@ def run(request: StageRequest, app: App) -> Shifted:
     rollout = app.journal.rollout(request.service, request.rollout_id)
     service, sides = rollout.service, rollout.known_sides
     weight = rollout.steps[request.step].weight_percent
-    wanted = weights(sides.candidate, weight)
+    wanted = step_shares(service, sides.candidate, weight)
     with writing(rollout, request.held_fence, app):
         rules = rules_now(service, app)
         current = least_weights(shares_of(rules))

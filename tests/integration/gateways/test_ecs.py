@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from slipway.domain.health import Launch
+from slipway.domain.health import Checks, Launch
 from slipway.domain.release import Release, release_of, task_definition
-from slipway.errors import NotFound
+from slipway.errors import NotFound, Unavailable
 from slipway.gateways.ecs import RELEASE_TAG
 
 from tests.builders import REGION
@@ -164,3 +164,63 @@ async def test_a_scale_is_an_absolute_count_and_nothing_else() -> None:
             {"cluster": "demo", "service": "orders-b", "desiredCount": 3}
         ]
         await settled(world, Launch.COMPLETED, 3)
+
+
+@virtual
+async def test_the_tasks_that_a_service_wants_are_read_with_what_they_are() -> None:
+    async with a_world() as world:
+        release = a_pushed_release(world)
+        world.ecs.launch("orders-b", release, registered(world, release), 2)
+        await world.cloud.clock.sleep(1)
+        assert [t.running_since for t in world.ecs.tasks("orders-b")] == [None, None]
+        await settled(world, Launch.COMPLETED, 2)
+        for task in world.ecs.tasks("orders-b"):
+            assert task.checks is Checks.UNKNOWN
+            assert task.running_since is not None
+            assert task.running_since <= world.cloud.clock.now()
+        world.ecs.scale("orders-b", 1)
+        await world.cloud.clock.sleep(2)
+        assert len(world.ecs.tasks("orders-b")) == 1
+        assert world.ecs.tasks("orders-a") == []
+
+
+@virtual
+async def test_a_service_that_is_gone_wants_no_tasks() -> None:
+    async with a_world() as world:
+        assert world.ecs.tasks("orders-c") == []
+        world.refuse("ListTasks", "ClusterNotFoundException")
+        with pytest.raises(NotFound, match="ListTasks of orders-b"):
+            world.ecs.tasks("orders-b")
+
+
+@virtual
+async def test_half_an_answer_counts_no_tasks() -> None:
+    """Invariant 7."""
+    async with a_world() as world:
+        listed = {"taskArns": ["task-1", "task-2"]}
+        world.cloud.router.serve("ecs", {"ListTasks": lambda _: listed})
+        with pytest.raises(Unavailable, match="0 of 2 tasks were described"):
+            world.ecs.tasks("orders-b")
+
+
+@virtual
+async def test_tasks_are_described_by_hundreds_with_their_health_checks() -> None:
+    async with a_world() as world:
+        arns = [f"task-{number}" for number in range(150)]
+        asked: list[int] = []
+
+        def describe(params: dict[str, Any]) -> dict[str, Any]:
+            asked.append(len(params["tasks"]))
+            shapes = [
+                {"taskArn": arn, "lastStatus": "RUNNING", "healthStatus": "HEALTHY"}
+                for arn in params["tasks"]
+            ]
+            return {"tasks": shapes, "failures": []}
+
+        world.cloud.router.serve(
+            "ecs",
+            {"ListTasks": lambda _: {"taskArns": arns}, "DescribeTasks": describe},
+        )
+        tasks = world.ecs.tasks("orders-b")
+        assert asked == [100, 50]
+        assert {task.checks for task in tasks} == {Checks.HEALTHY}

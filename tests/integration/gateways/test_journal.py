@@ -1,5 +1,6 @@
 """The journal: what is stored once, and who may change what, on moto's DynamoDB."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from tests.builders import (
     a_control,
     a_finding,
     a_freeze,
+    a_full_task_shape,
     a_mark,
     a_rollout,
     a_service,
@@ -43,6 +45,12 @@ NEWER = a_rollout(
 OTHER_TAG = a_rollout(cause=a_cause(tag="v2", pushed_at=after(30)), sides=some_sides())
 AGAIN = a_rollout(cause=a_cause(ask=an_ask(at=after(90))), sides=some_sides())
 MOMENT = timedelta(microseconds=1)
+FIRST_FIELDS = (
+    *("cpu", "memory_mib", "port", "execution_role_arn", "task_role_arn"),
+    *("security_group_ids", "environment", "command", "stop_timeout_seconds"),
+    "log_group",
+)
+"""What the first version's records say of a task."""
 
 
 @pytest.fixture(name="table", params=["moto", "fake"])
@@ -133,6 +141,27 @@ def test_a_record_with_values_that_make_no_sense_is_refused(
     table.put_item(TableName=TABLE, Item=item)
     with pytest.raises(InvalidRecord, match="1 <= min_tasks <= max_tasks"):
         journal.service("orders")
+
+
+def test_a_record_that_says_everything_of_its_tasks_is_read_as_it_was_written(
+    journal: Journal,
+) -> None:
+    service = a_service(task=a_full_task_shape())
+    journal.put_service(service)
+    assert journal.service("orders") == service
+
+
+def test_a_record_from_before_shapes_knew_more_is_read(
+    journal: Journal, table: Any
+) -> None:
+    journal.put_service(a_service())
+    key = {"pk": {"S": "SERVICE#orders"}, "sk": {"S": "RECORD"}}
+    item = table.get_item(TableName=TABLE, Key=key)["Item"]
+    record = json.loads(item["body"]["S"])
+    record["task"] = {k: v for k, v in record["task"].items() if k in FIRST_FIELDS}
+    item["body"]["S"] = json.dumps(record)
+    table.put_item(TableName=TABLE, Item=item)
+    assert journal.service("orders") == a_service()
 
 
 def test_a_releases_revision_is_remembered(journal: Journal) -> None:

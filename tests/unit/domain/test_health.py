@@ -1,13 +1,24 @@
 """Health: when a candidate has come up, when it never will."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slipway.domain.diagnosis import Finding
-from slipway.domain.health import STALE, Health, HealthLook, Launch, SlotView, look
+from slipway.domain.health import (
+    STALE,
+    UNCHECKED,
+    Checks,
+    Health,
+    HealthLook,
+    Launch,
+    SlotView,
+    TaskView,
+    healthy_tasks,
+    look,
+)
 
 from tests.builders import REVISION, START, a_finding, a_slot_view, after
 
@@ -19,7 +30,7 @@ def looked(
     slot: SlotView | None = None,
     *,
     needed: int = 4,
-    healthy_per_group: Sequence[int] = (4,),
+    healthy_counts: Sequence[int] = (4,),
     findings: Sequence[Finding] = (),
     max_task_failures: int = 0,
     now: datetime = START,
@@ -28,7 +39,7 @@ def looked(
         slot or a_slot_view(),
         revision=REVISION,
         needed=needed,
-        healthy_per_group=healthy_per_group,
+        healthy_counts=healthy_counts,
         findings=findings,
         max_task_failures=max_task_failures,
         since=START,
@@ -44,7 +55,7 @@ def test_a_completed_launch_with_all_targets_healthy_is_healthy() -> None:
 
 
 def test_the_group_with_fewest_healthy_targets_counts() -> None:
-    assert looked(healthy_per_group=(4, 3)).verdict is Health.STARTING
+    assert looked(healthy_counts=(4, 3)).verdict is Health.STARTING
 
 
 def test_targets_that_are_healthy_without_running_tasks_do_not_count() -> None:
@@ -111,7 +122,56 @@ def test_it_is_never_healthy_below_what_is_needed_in_any_group(
     running: int, healthy: list[int], needed: int, launch: Launch, seconds: int
 ) -> None:
     view = a_slot_view(running=running, launch=launch)
-    answer = looked(view, needed=needed, healthy_per_group=healthy, now=after(seconds))
+    answer = looked(view, needed=needed, healthy_counts=healthy, now=after(seconds))
     if answer.verdict is Health.HEALTHY:
         assert launch is Launch.COMPLETED
         assert min(running, *healthy) >= needed > 0
+
+
+# ------------------------------------------------------------- where no group says so
+
+
+LASTED = START - UNCHECKED
+JUST_BEFORE = LASTED + timedelta(seconds=1)
+TASKS = st.builds(
+    TaskView,
+    st.sampled_from(Checks),
+    st.sampled_from([None, LASTED, JUST_BEFORE, START]),
+)
+
+
+@pytest.mark.parametrize(
+    ("checks", "since", "counts"),
+    [
+        (Checks.HEALTHY, START, True),
+        (Checks.HEALTHY, None, False),  # it does not run
+        (Checks.UNHEALTHY, LASTED, False),
+        (Checks.UNKNOWN, LASTED, True),
+        (Checks.UNKNOWN, JUST_BEFORE, False),
+        (Checks.UNKNOWN, None, False),
+    ],
+)
+def test_a_task_counts_by_its_checks_or_else_once_it_lasted(
+    checks: Checks, since: datetime | None, *, counts: bool
+) -> None:
+    assert healthy_tasks([TaskView(checks, since)], START) == counts
+
+
+def test_where_a_task_has_a_verdict_no_verdict_is_not_taken_for_no_checks() -> None:
+    checked = TaskView(Checks.HEALTHY, START)
+    waiting = TaskView(Checks.UNKNOWN, LASTED)
+    assert healthy_tasks([checked, waiting], START) == 1
+    assert healthy_tasks([waiting, waiting], START) == 2
+
+
+def test_a_verdict_on_a_task_that_stopped_running_says_nothing_of_others() -> None:
+    gone = TaskView(Checks.HEALTHY, None)
+    assert healthy_tasks([gone, TaskView(Checks.UNKNOWN, LASTED)], START) == 1
+
+
+@given(st.lists(TASKS, max_size=6))
+def test_no_more_tasks_are_healthy_than_run_and_none_that_is_unhealthy(
+    tasks: list[TaskView],
+) -> None:
+    fit = [t for t in tasks if t.running_since and t.checks is not Checks.UNHEALTHY]
+    assert 0 <= healthy_tasks(tasks, START) <= len(fit)

@@ -15,8 +15,10 @@ from slipway.domain.judge import (
     Verdict,
     Window,
     bake_left,
+    health_left,
     hold,
     judge,
+    judge_health,
     steer,
     window,
 )
@@ -186,7 +188,7 @@ def test_as_many_bad_ends_as_allowed_do_not_fail_it() -> None:
 def test_less_health_than_its_weight_needs_fails_it_at_once(bake_seconds: int) -> None:
     answer = judged(of_thousand(0), step=Step(10, bake_seconds), healthy=3)
     assert answer.verdict is Verdict.FAIL
-    assert "3 healthy targets; its weight needs 4" in answer.reason
+    assert "3 healthy tasks; its share needs 4" in answer.reason
 
 
 def test_a_step_without_a_bake_asks_for_no_evidence() -> None:
@@ -453,3 +455,63 @@ def test_an_unproven_step_fails_at_the_end_of_patience_unless_people_say_more() 
     )
     assert resumed == silent
     assert steered(Verdict.BAKING, held_since=START, now=late).verdict is Verdict.BAKING
+
+
+# ------------------------------------------------------------------- on health alone
+
+
+def health_judged(
+    healthy: int | None = 4,
+    *,
+    left: timedelta = BAKED,
+    findings: Sequence[Finding] = (),
+    max_task_failures: int = 0,
+) -> Judgement:
+    return judge_health(
+        bake_left=left,
+        healthy=healthy,
+        needed=4,
+        findings=findings,
+        max_task_failures=max_task_failures,
+    )
+
+
+def test_health_that_holds_for_all_of_a_bake_passes_and_says_what_was_judged() -> None:
+    assert health_judged(left=BAKING).verdict is Verdict.BAKING
+    assert health_judged() == Judgement(
+        Verdict.PASS,
+        "4 healthy of 4 needed, 0 task(s) ended badly; judged on health alone",
+    )
+
+
+@pytest.mark.parametrize("left", [BAKED, BAKING])
+def test_less_health_than_its_share_needs_fails_it_at_once(left: timedelta) -> None:
+    answer = health_judged(3, left=left)
+    assert answer.verdict is Verdict.FAIL
+    assert "3 healthy tasks; its share needs 4" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("allowed", "verdict"), [(0, Verdict.FAIL), (1, Verdict.FAIL), (2, Verdict.PASS)]
+)
+def test_more_bad_ends_than_allowed_fail_it_however_many_are_healthy(
+    allowed: int, verdict: Verdict
+) -> None:
+    two = [a_finding("task-1"), a_finding("task-2")]
+    assert health_judged(findings=two, max_task_failures=allowed).verdict is verdict
+
+
+def test_tasks_that_could_not_be_counted_never_pass() -> None:
+    """Invariant 7."""
+    assert health_judged(None, left=BAKING).verdict is Verdict.BAKING
+    unread = health_judged(None)
+    assert unread.verdict is Verdict.INCONCLUSIVE
+    assert "could not be counted" in unread.reason
+    bad = health_judged(None, findings=[a_finding()])
+    assert bad.verdict is Verdict.FAIL
+
+
+def test_a_bake_without_requests_is_over_when_its_time_is_over() -> None:
+    """No warm-up and no metrics that settle late."""
+    assert health_left(STEP, START, after(299)) == BAKING
+    assert health_left(STEP, START, after(300)) == BAKED

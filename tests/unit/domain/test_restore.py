@@ -299,3 +299,94 @@ def test_each_kind_of_move_is_made_in_its_order(cloud: Obedient, primary: Slot) 
     restore(cloud, primary, lambda: 1)
     order = [m for m in Move if m is not Move.CLOSE_RULE]
     assert cloud.made == sorted(cloud.made, key=order.index)
+
+
+# ----------------------------------------------------------- a service without rules
+
+
+def by_name(
+    desired: tuple[int, int] = (BASE, 1),
+    healthy: tuple[int, int] = (BASE, 1),
+    *,
+    primary: Slot | None = A,
+    since_begin: float = 0,
+) -> NextMove:
+    return next_move(
+        Situation(
+            desired=dict(zip(Slot, desired, strict=True)),
+            healthy=dict(zip(Slot, healthy, strict=True)),
+            weights={},
+            weighted=False,
+        ),
+        primary=primary,
+        candidate=B,
+        is_open=False,
+        base=BASE,
+        since_shift=None,
+        since_begin=timedelta(seconds=since_begin),
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+
+
+LATE = TIMEOUT_SECONDS + 1
+
+
+@pytest.mark.parametrize(
+    ("desired", "healthy", "seconds", "move"),
+    [
+        ((3, 1), (3, 1), 0, Move.SCALE_UP),
+        ((3, 0), (3, 0), LATE, Move.SCALE_UP),
+        ((4, 1), (3, 1), 0, Move.AWAIT_HEALTH),
+        ((6, 1), (5, 1), 0, Move.AWAIT_HEALTH),  # it grew: for whatever reason
+        ((4, 1), (4, 0), 0, Move.REMOVE_CANDIDATE),
+        ((4, 1), (4, 1), LATE, Move.REMOVE_CANDIDATE),
+        ((4, 1), (3, 1), LATE, Move.GIVE_UP),
+        ((4, 1), (0, 0), LATE, Move.GIVE_UP),
+        ((4, 1), (1, 0), LATE, Move.REMOVE_CANDIDATE),  # the last resort
+        ((4, 0), (3, 0), 0, Move.AWAIT_HEALTH),
+        ((4, 0), (3, 0), LATE, Move.GIVE_UP),
+        ((4, 0), (4, 0), 0, Move.DONE),
+    ],
+)
+def test_without_rules_the_candidate_goes_once_the_primary_does_without_it(
+    desired: tuple[int, int], healthy: tuple[int, int], seconds: int, move: Move
+) -> None:
+    assert by_name(desired, healthy, since_begin=seconds).move is move
+
+
+def test_without_rules_a_first_release_that_failed_just_goes() -> None:
+    assert by_name((1, 0), (0, 0), primary=None).move is Move.DONE
+    assert by_name((0, 1), (0, 0), primary=None).move is Move.REMOVE_CANDIDATE
+
+
+@given(clouds(), st.sampled_from(Slot), st.data())
+@settings(max_examples=200)
+def test_without_rules_the_way_back_ends_and_takes_no_capacity_that_is_needed(
+    cloud: Obedient, primary: Slot, data: st.DataObject
+) -> None:
+    luck = st.sampled_from([0, 0, 1, 2])
+    other = primary.other
+    for _ in range(2 * TIMEOUT_SECONDS // LOOK_SECONDS):
+        step = next_move(
+            Situation(dict(cloud.desired), dict(cloud.healthy), {}, weighted=False),
+            primary=primary,
+            candidate=other,
+            is_open=False,
+            base=BASE,
+            since_shift=None,
+            since_begin=timedelta(seconds=cloud.seconds),
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+        if step.move is Move.REMOVE_CANDIDATE:
+            whole = cloud.healthy[primary] >= max(BASE, cloud.desired[primary])
+            assert whole or cloud.healthy[other] == 0 < cloud.healthy[primary]
+            cloud.desired[other] = 0
+        if step.move is Move.SCALE_UP:
+            cloud.desired[primary] = BASE
+        if step.move in (Move.DONE, Move.GIVE_UP):
+            break
+        cloud.pass_time(lambda: data.draw(luck))
+    assert step.move in (Move.DONE, Move.GIVE_UP)
+    if step.move is Move.DONE:
+        assert cloud.desired[other] == 0
+        assert cloud.healthy[primary] >= BASE

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from slipway.domain.service import LONGEST_DELAY_SECONDS, Slot, Step
+from slipway.domain.service import LONGEST_DELAY_SECONDS, Mode, Slot, Step
 
 from tests.builders import a_judge_policy, a_policy, a_service
 
@@ -54,9 +54,14 @@ def test_a_service_without_both_slots_is_refused() -> None:
         a_service(slots={Slot.A: "orders-a"})
 
 
-def test_a_service_without_a_binding_is_refused() -> None:
+def test_a_canary_without_a_binding_is_refused_for_nobody_counts_its_requests() -> None:
     with pytest.raises(ValueError, match="bindings must name a rule"):
         a_service(bindings=())
+
+
+def test_batches_do_without_a_binding_and_with_one() -> None:
+    assert a_service(bindings=(), mode=Mode.BATCHES).bindings == ()
+    assert len(a_service(mode=Mode.BATCHES).bindings) == 1
 
 
 @pytest.mark.parametrize(

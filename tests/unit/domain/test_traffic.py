@@ -5,14 +5,17 @@ from math import ceil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.domain.service import Slot
+from slipway.domain.service import Mode, Slot
 from slipway.domain.traffic import (
     Weights,
     least_weights,
     may_carry,
     most_carried,
+    step_shares,
     weights,
 )
+
+from tests.builders import a_service
 
 A, B = Slot.A, Slot.B
 SHARES = st.integers(min_value=0, max_value=100)
@@ -36,6 +39,20 @@ def shifts(draw: st.DrawFn) -> tuple[Weights, Weights]:
 
 def test_weights_give_the_other_slot_the_rest() -> None:
     assert weights(B, 10) == {B: 10, A: 90}
+
+
+def test_without_rules_a_step_takes_nothing_from_the_old_slot() -> None:
+    by_name = a_service(bindings=(), mode=Mode.BATCHES)
+    assert step_shares(by_name, B, 10) == {B: 10}
+    assert step_shares(a_service(mode=Mode.BATCHES), B, 10) == {B: 10, A: 90}
+
+
+@pytest.mark.parametrize(("healthy", "allowed"), [(0, False), (1, True)])
+def test_without_rules_the_candidates_health_alone_lets_a_step_go_on(
+    healthy: int, *, allowed: bool
+) -> None:
+    permission = may_carry({B: 10}, {B: [healthy]}, current={}, base=4)
+    assert permission.allowed is allowed
 
 
 @given(st.sampled_from(Slot), SHARES)
@@ -62,7 +79,7 @@ def test_a_rise_with_enough_healthy_targets_is_allowed() -> None:
         {A: 50, B: 50}, {A: [4], B: [2]}, current={A: 90, B: 10}, base=4
     )
     assert permission.allowed
-    assert permission.reason == "enough healthy targets for a 50 %, b 50 %"
+    assert permission.reason == "enough healthy tasks for a 50 %, b 50 %"
 
 
 def test_a_rise_without_enough_healthy_targets_is_not_allowed() -> None:
@@ -70,7 +87,7 @@ def test_a_rise_without_enough_healthy_targets_is_not_allowed() -> None:
         {A: 50, B: 50}, {A: [4], B: [1]}, current={A: 90, B: 10}, base=4
     )
     assert not permission.allowed
-    assert "slot b has 1 healthy targets; 50 % of the traffic needs 2" in (
+    assert "slot b has 1 healthy tasks; 50 % of the traffic needs 2" in (
         permission.reason
     )
 

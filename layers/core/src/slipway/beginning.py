@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from slipway import clock
 from slipway.domain.gates import settled
 from slipway.domain.pace import START_INTERVAL, Turn, look_seconds, turn
-from slipway.surroundings import open_now, sides_now
+from slipway.surroundings import serving_now, sides_now
 
 if TYPE_CHECKING:
     from slipway.domain.gates import Gate
@@ -29,7 +29,7 @@ def begin(rollout: Rollout, app: App) -> Gate:
     """Fix which slot is what; say whether the rollout is over before it began."""
     state = app.journal.state(rollout.service.name)
     # Load balancers answer few calls a second: they are asked where it counts.
-    is_open = state is None and open_now(rollout.service, app)
+    is_open = state is None and serving_now(rollout.service, app)
     ended = settled(rollout, state, is_open=is_open)
     app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
     return ended

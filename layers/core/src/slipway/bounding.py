@@ -20,6 +20,7 @@ from slipway.domain.scaling import (
     stepping,
 )
 from slipway.errors import Refused
+from slipway.fence import writing
 from slipway.surroundings import base_now, slots_now
 
 if TYPE_CHECKING:
@@ -120,6 +121,20 @@ def rest_primary(service: Service, slot: Slot, app: App) -> None:
     if service.scaling is not None:
         known = app.autoscaling.require(*service.slots.values())
         _hold(service, slot, resting(service.scaling), known, app)
+
+
+def rest_promoted(rollout: Rollout, fence: int, app: App) -> None:
+    """Give a candidate that was just promoted the bounds of rest, if it may have them.
+
+    Without rules the old slot takes its part of the requests until it is retired: a new
+    primary that scaled in for that would lack what it gave away.
+    """
+    service, sides = rollout.service, rollout.known_sides
+    if service.scaling is None:
+        return
+    if service.bindings or sides.primary is None:
+        with writing(rollout, fence, app):
+            rest_primary(service, sides.candidate, app)
 
 
 def idle(service: Service, slot: Slot, app: App) -> None:

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING
 
 from slipway import clock
 from slipway.domain.capacity import tasks_for
-from slipway.domain.judge import Evidence, Judgement, bake_left, judge, window
+from slipway.domain.judge import (
+    Evidence,
+    Judgement,
+    bake_left,
+    health_left,
+    judge,
+    judge_health,
+    window,
+)
 from slipway.domain.receipt import earlier_primary
+from slipway.domain.service import Mode
+from slipway.errors import SlipwayError
 from slipway.surroundings import healthy_now, least
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from slipway.domain.rollout import Mark, Rollout
     from slipway.wiring import App
@@ -22,11 +33,13 @@ def judged_now(
 ) -> tuple[Judgement, Evidence | None]:
     """Read health, findings and settled minutes of a step; judge.
 
-    The evidence is None where CloudWatch did not answer completely.
+    The evidence is None where CloudWatch did not answer completely, and where releases
+    are judged on health alone: then nobody asks it.
     """
+    if rollout.service.mode is Mode.BATCHES:
+        return _health_judged_now(rollout, number, marks, app), None
     service, sides, step = rollout.service, rollout.known_sides, rollout.steps[number]
-    policy = service.rollout
-    shifted_at = {mark.name: mark.at for mark in marks}[f"shifted-{number}"]
+    policy, shifted_at = service.rollout, _shifted_at(number, marks)
     settled = window(policy.judge, shifted_at, clock.now())
     evidence = app.measurements.evidence(service.bindings, sides.candidate, settled)
     judgement = judge(
@@ -35,9 +48,36 @@ def judged_now(
         bake_left=bake_left(policy.judge, step, shifted_at, settled),
         evidence=evidence
         and evidence.compared(earlier_primary(marks), policy.judge.min_requests),
-        healthy=least(healthy_now(service, app, [sides.candidate]))[sides.candidate],
+        healthy=_healthy_now(rollout, app),
         needed=tasks_for(step.weight_percent, sides.base_tasks),
         findings=app.journal.findings(rollout),
         max_task_failures=policy.max_task_failures,
     )
     return judgement, evidence
+
+
+def _health_judged_now(
+    rollout: Rollout, number: int, marks: Sequence[Mark], app: App
+) -> Judgement:
+    step = rollout.steps[number]
+    healthy: int | None
+    try:
+        healthy = _healthy_now(rollout, app)
+    except SlipwayError:
+        healthy = None
+    return judge_health(
+        bake_left=health_left(step, _shifted_at(number, marks), clock.now()),
+        healthy=healthy,
+        needed=tasks_for(step.weight_percent, rollout.known_sides.base_tasks),
+        findings=app.journal.findings(rollout),
+        max_task_failures=rollout.service.rollout.max_task_failures,
+    )
+
+
+def _shifted_at(number: int, marks: Sequence[Mark]) -> datetime:
+    return {mark.name: mark.at for mark in marks}[f"shifted-{number}"]
+
+
+def _healthy_now(rollout: Rollout, app: App) -> int:
+    slot = rollout.known_sides.candidate
+    return least(healthy_now(rollout.service, app, [slot]))[slot]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from slipway import clock
 from slipway.domain.capacity import base_tasks
+from slipway.domain.health import healthy_tasks
 from slipway.domain.restore import Situation
 from slipway.domain.rollout import Sides
 from slipway.domain.service import Service, Slot
@@ -36,7 +38,12 @@ class Sight(Protocol):
 def healthy_now(
     service: Service, app: Sight, slots: Iterable[Slot] = Slot
 ) -> dict[Slot, list[int]]:
-    """Count the healthy targets of `slots` in each binding."""
+    """Count the healthy targets of `slots` in each binding, or else healthy tasks."""
+    if not service.bindings:
+        return {
+            slot: [healthy_tasks(app.ecs.tasks(service.slots[slot]), clock.now())]
+            for slot in slots
+        }
     return {
         slot: [
             app.load_balancing.healthy(binding.target_group_arns[slot])
@@ -69,6 +76,13 @@ def weights_now(service: Service, app: Sight) -> list[Weights]:
 def open_now(service: Service, app: Sight) -> bool:
     """Whether any of the service's own rules forwards."""
     return any(map(app.load_balancing.is_open, service.bindings))
+
+
+def serving_now(service: Service, app: Sight) -> bool:
+    """Whether requests reach the service: by a rule, else by its tasks alone."""
+    if service.bindings:
+        return open_now(service, app)
+    return any(view.desired for view in slots_now(service, app).values())
 
 
 def sides_now(service: Service, state: ServiceState | None, app: Sight) -> Sides:
@@ -108,4 +122,5 @@ def situation(service: Service, app: Sight) -> Situation:
         },
         healthy=least(healthy_now(service, app)),
         weights=least_weights(weights_now(service, app)),
+        weighted=bool(service.bindings),
     )

@@ -12,6 +12,12 @@ STALE = timedelta(seconds=60)
 describe calls are eventually consistent, in practice by seconds."""
 
 
+UNCHECKED = timedelta(seconds=40)
+"""How long a task without health checks runs before it counts as healthy, as ECS itself
+counts where there is no load balancer (API_DeploymentConfiguration,
+minimumHealthyPercent)."""
+
+
 class Health(StrEnum):
     """What a look at a launching candidate says."""
 
@@ -26,6 +32,24 @@ class Launch(StrEnum):
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
+
+
+class Checks(StrEnum):
+    """What a task's essential containers say by their health checks (healthStatus)."""
+
+    HEALTHY = "HEALTHY"
+    UNHEALTHY = "UNHEALTHY"
+    UNKNOWN = "UNKNOWN"
+    """There is no verdict yet, or there is no health check."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task that an ECS service wants, as a single read saw it."""
+
+    checks: Checks
+    running_since: datetime | None
+    """None where it does not run (yet)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +72,32 @@ class HealthLook:
     reason: str
 
 
+def healthy_tasks(tasks: Sequence[TaskView], now: datetime) -> int:
+    """Count the tasks of one ECS service that are healthy, where no group says so.
+
+    By their health checks. ECS has the same word for tasks without checks as for those
+    without a verdict yet: they count once they ran for `UNCHECKED`, unless a verdict on
+    another task shows that there are checks.
+    """
+    running = [task for task in tasks if task.running_since is not None]
+    checked = any(task.checks is Checks.HEALTHY for task in running)
+    return sum(
+        task.checks is Checks.HEALTHY
+        or (task.checks is Checks.UNKNOWN and not checked and _lasted(task, now))
+        for task in running
+    )
+
+
+def _lasted(task: TaskView, now: datetime) -> bool:
+    return task.running_since is not None and now - task.running_since >= UNCHECKED
+
+
 def look(
     slot: SlotView,
     *,
     revision: str,
     needed: int,
-    healthy_per_group: Sequence[int],
+    healthy_counts: Sequence[int],
     findings: Sequence[Finding],
     max_task_failures: int,
     since: datetime,
@@ -62,7 +106,8 @@ def look(
 ) -> HealthLook:
     """Say whether `slot` runs `needed` healthy tasks of `revision`.
 
-    A group without targets has no verdict, so it counts as none healthy.
+    `healthy_counts` are those of each target group, or of its tasks where there is no
+    group. A group without targets has no verdict, so it counts as none healthy.
     """
     waited = now - since
     if slot.task_definition_arn != revision:
@@ -77,7 +122,7 @@ def look(
         return HealthLook(
             Health.FAILED, f"ECS gave the launch up: {slot.launch_reason}"
         )
-    healthy = min(healthy_per_group, default=slot.running)
+    healthy = min(healthy_counts, default=0)
     if (
         slot.launch is Launch.COMPLETED
         and needed > 0

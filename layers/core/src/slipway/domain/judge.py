@@ -119,6 +119,58 @@ def bake_left(
     return shifted_at + bake - window.end
 
 
+def health_left(step: Step, shifted_at: datetime, now: datetime) -> timedelta:
+    """Return how much of a bake is left that nothing but health is asked of."""
+    return shifted_at + timedelta(seconds=step.bake_seconds) - now
+
+
+def judge_health(
+    *,
+    bake_left: timedelta,
+    healthy: int | None,
+    needed: int,
+    findings: Sequence[Finding],
+    max_task_failures: int,
+) -> Judgement:
+    """Judge a candidate on its health alone, for all of its bake.
+
+    `healthy` is None where it could not be read: then nothing passes.
+    """
+    broken = _broken(healthy, needed, findings, max_task_failures)
+    if broken is not None:
+        return broken
+    baked = bake_left <= timedelta(0)
+    if healthy is None:
+        return Judgement(
+            Verdict.INCONCLUSIVE if baked else Verdict.BAKING,
+            "the candidate's tasks could not be counted",
+        )
+    facts = (
+        f"{healthy} healthy of {needed} needed, {len(findings)} task(s) ended badly; "
+        "judged on health alone"
+    )
+    if baked:
+        return Judgement(Verdict.PASS, facts)
+    return Judgement(Verdict.BAKING, f"{bake_left.total_seconds():.0f} s left; {facts}")
+
+
+def _broken(
+    healthy: int | None,
+    needed: int,
+    findings: Sequence[Finding],
+    max_task_failures: int,
+) -> Judgement | None:
+    """Fail a candidate whose tasks say enough, whatever its requests do."""
+    if len(findings) > max_task_failures:
+        return Judgement(Verdict.FAIL, summary(findings))
+    if healthy is not None and healthy < needed:
+        return Judgement(
+            Verdict.FAIL,
+            f"the candidate has {healthy} healthy tasks; its share needs {needed}",
+        )
+    return None
+
+
 def judge(  # noqa: PLR0911  each return is one reason
     policy: JudgePolicy,
     step: Step,
@@ -136,13 +188,9 @@ def judge(  # noqa: PLR0911  each return is one reason
     A failure rate counts as soon as there are samples enough. To pass, the whole bake
     must have settled, with samples enough. Everything else at its end is inconclusive.
     """
-    if len(findings) > max_task_failures:
-        return Judgement(Verdict.FAIL, summary(findings))
-    if healthy < needed:
-        return Judgement(
-            Verdict.FAIL,
-            f"the candidate has {healthy} healthy targets; its weight needs {needed}",
-        )
+    broken = _broken(healthy, needed, findings, max_task_failures)
+    if broken is not None:
+        return broken
     if step.bake_seconds == 0:
         return Judgement(Verdict.PASS, "this step has no bake")
     baked = bake_left <= timedelta(0)

@@ -44,10 +44,13 @@ class Situation:
 
     desired: Mapping[Slot, int]
     healthy: Mapping[Slot, int]
-    """The healthy targets of each slot, in the binding where it has fewest."""
+    """The healthy targets of each slot, in the binding where it has fewest; its
+    healthy tasks where it has no binding."""
     weights: Weights
     """Each slot's lowest share in any rule; nothing where rules answer by
     themselves."""
+    weighted: bool = True
+    """False where there are no rules: whoever has tasks gets requests."""
 
 
 def next_move(
@@ -71,8 +74,10 @@ def next_move(
     overdue = since_begin > timedelta(seconds=timeout_seconds)
     if primary is None:
         step = (Move.CLOSE_RULE, "no release was ever healthy") if is_open else None
-    else:
+    elif situation.weighted:
         step = _give_all(situation, primary, base, overdue=overdue)
+    else:
+        step = _stand_alone(situation, primary, base, overdue=overdue)
     step = step or _without(situation, candidate, since_shift)
     step = step or _alone(situation, primary, base, overdue=overdue)
     move, reason = step
@@ -86,20 +91,55 @@ def _give_all(
 
     A primary that scaled out meanwhile has to be as healthy as it is large by now.
     """
-    desired, healthy = situation.desired[primary], situation.healthy[primary]
-    other, needed = primary.other, max(base, situation.desired[primary])
-    if desired < base:
-        return Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks"
+    if situation.desired[primary] < base:
+        return _scale_up(situation, primary, base)
     if situation.weights.get(primary, 0) == ALL_TRAFFIC:
         return None
-    facts = f"slot {primary} has {healthy} healthy of {needed} needed"
-    if healthy >= needed:
+    enough, facts = _whole(situation, primary, base)
+    if enough:
         return Move.GIVE_TRAFFIC, facts
     if not overdue:
         return Move.AWAIT_HEALTH, facts
-    return _last_resort(situation, primary, facts) or (
+    return _last_resort(situation, primary, facts) or _give_up(primary, facts)
+
+
+def _stand_alone(
+    situation: Situation, primary: Slot, base: int, *, overdue: bool
+) -> tuple[Move, str] | None:
+    """Return the next move of a primary without rules, None where it needs no other.
+
+    The candidate's removal is what takes its requests away. So it waits for the
+    primary's health, unless the candidate has none itself when time is up.
+    """
+    if situation.desired[primary] < base:
+        return _scale_up(situation, primary, base)
+    if situation.desired[primary.other] == 0:
+        return None
+    enough, facts = _whole(situation, primary, base)
+    healthy = situation.healthy
+    if enough or (overdue and healthy[primary] > 0 and healthy[primary.other] == 0):
+        return None
+    return _give_up(primary, facts) if overdue else (Move.AWAIT_HEALTH, facts)
+
+
+def _scale_up(situation: Situation, primary: Slot, base: int) -> tuple[Move, str]:
+    desired = situation.desired[primary]
+    return Move.SCALE_UP, f"slot {primary} has {desired} of {base} tasks"
+
+
+def _whole(situation: Situation, primary: Slot, base: int) -> tuple[bool, str]:
+    """Say whether the primary is as healthy as it must be, and the facts of it."""
+    healthy, needed = situation.healthy[primary], max(base, situation.desired[primary])
+    return (
+        healthy >= needed,
+        f"slot {primary} has {healthy} healthy of {needed} needed",
+    )
+
+
+def _give_up(primary: Slot, facts: str) -> tuple[Move, str]:
+    return (
         Move.GIVE_UP,
-        f"{facts}, its time is up: slot {other} keeps what it carries",
+        f"{facts}, its time is up: slot {primary.other} keeps what it carries",
     )
 
 
@@ -125,6 +165,9 @@ def _without(
     settle = timedelta(seconds=WEIGHTS_SETTLE_SECONDS)
     if since_shift is not None and since_shift < settle:
         return Move.AWAIT_WEIGHTS, "load balancers may still act on old weights"
+    if not situation.weighted:
+        other, healthy = candidate.other, situation.healthy[candidate.other]
+        return Move.REMOVE_CANDIDATE, f"slot {other} does without, {healthy} healthy"
     return Move.REMOVE_CANDIDATE, f"slot {candidate} carries no traffic"
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from slipway.domain.task_shape import TaskShape
+
 WEIGHTS_SETTLE_SECONDS = 30
 """How long after a write some load balancer node may still act on the old weights. AWS
 gives no figure; changes were seen to take seconds, so this errs on the long side."""
@@ -36,6 +38,15 @@ class Slot(StrEnum):
         return Slot.B if self is Slot.A else Slot.A
 
 
+class Mode(StrEnum):
+    """How a service's releases roll out."""
+
+    CANARY = "canary"
+    """By weights of load balancers, judged on requests."""
+    BATCHES = "batches"
+    """Task by task, on their health alone; by weights too where there are rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
     """Where a service's tasks receive traffic: one listener rule, one group per slot.
@@ -49,23 +60,6 @@ class Binding:
     rule_arn: str
     parking_rule_arn: str
     target_group_arns: Mapping[Slot, str]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskShape:
-    """Everything but the image that shapes a task. Any change of it is a release."""
-
-    cpu: int
-    memory_mib: int
-    port: int
-    execution_role_arn: str
-    task_role_arn: str
-    security_group_ids: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = ()
-    stop_timeout_seconds: int = 30
-    """2 to 120 on Fargate (API_ContainerDefinition)."""
-    log_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +173,8 @@ class Service:
     """The ECS service of each slot."""
     task: TaskShape
     bindings: tuple[Binding, ...]
+    """None where callers find its tasks by name alone: whoever has tasks gets
+    requests, by how many they are."""
     min_tasks: int
     max_tasks: int
     tag_pattern: str = "*"
@@ -186,6 +182,9 @@ class Service:
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     scaling: Scaling | None = None
     """None where nothing but rollouts and people change its desired count."""
+    subnet_ids: tuple[str, ...] = ()
+    """Where its tasks run; none for the subnets that Slipway was deployed with."""
+    mode: Mode = Mode.CANARY
 
     def __post_init__(self) -> None:
         """Refuse bounds and slots that make no sense."""
@@ -199,9 +198,10 @@ class Service:
                 f"scaling.min_tasks must be {self.min_tasks}, the service's own, "
                 f"or more, not {self.scaling.min_tasks}"
             )
-        if not self.bindings:
+        if not self.bindings and self.mode is Mode.CANARY:
             raise ValueError(
-                "bindings must name a rule: without weights no step exists"
+                "bindings must name a rule where mode is canary: without a load "
+                "balancer nobody counts requests; mode batches goes by health alone"
             )
         if set(self.slots) != set(Slot):
             raise ValueError(f"slots must name a and b, not {sorted(self.slots)}")

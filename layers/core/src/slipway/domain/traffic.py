@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.domain.capacity import tasks_for
-from slipway.domain.service import ALL_TRAFFIC, Slot
+from slipway.domain.service import ALL_TRAFFIC, Service, Slot
 
 Weights = Mapping[Slot, int]
 """Each slot's share in percent; the two add up to 100."""
@@ -21,6 +21,16 @@ class Permission:
 def weights(slot: Slot, weight_percent: int) -> Weights:
     """Return the weights that give `slot` its share and the other slot the rest."""
     return {slot: weight_percent, slot.other: ALL_TRAFFIC - weight_percent}
+
+
+def step_shares(service: Service, slot: Slot, weight_percent: int) -> Weights:
+    """Return what a step gives: weights or, without rules, the candidate's part alone.
+
+    Nothing is taken from the other slot then: it keeps its tasks, and its requests.
+    """
+    if service.bindings:
+        return weights(slot, weight_percent)
+    return {slot: weight_percent}
 
 
 def least_weights(rules: Sequence[Weights]) -> dict[Slot, int]:
@@ -51,7 +61,8 @@ def may_carry(
 
     `healthy` has, per slot that rises, the healthy targets of its group in each
     binding, read at this moment; `current` its lowest share in any rule before the
-    write, nothing where rules answer by themselves.
+    write, nothing where rules answer by themselves. Where a service has no rules,
+    `wanted` has the candidate's share alone and `healthy` counts tasks.
     """
     for slot in rising(wanted, current):
         share = wanted[slot]
@@ -60,8 +71,8 @@ def may_carry(
         if least < needed:
             return Permission(
                 allowed=False,
-                reason=f"slot {slot} has {least} healthy targets; "
+                reason=f"slot {slot} has {least} healthy tasks; "
                 f"{share} % of the traffic needs {needed}",
             )
     shares = ", ".join(f"{slot} {share} %" for slot, share in sorted(wanted.items()))
-    return Permission(allowed=True, reason=f"enough healthy targets for {shares}")
+    return Permission(allowed=True, reason=f"enough healthy tasks for {shares}")

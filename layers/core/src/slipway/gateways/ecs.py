@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from slipway.domain.health import Launch, SlotView
-from slipway.errors import NotFound
+from slipway.domain.health import Checks, Launch, SlotView, TaskView
+from slipway.errors import NotFound, Unavailable
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
-    from mypy_boto3_ecs.type_defs import ServiceTypeDef
+    from mypy_boto3_ecs.type_defs import ServiceTypeDef, TaskTypeDef
 
     from slipway.domain.release import Release
 
 RELEASE_TAG = "slipway:release"
+TASKS_PER_CALL = 100
+"""The most that DescribeTasks takes (API_DescribeTasks)."""
 
 
 class Ecs:
@@ -48,6 +51,45 @@ class Ecs:
                 "create it, or correct the record"
             )
         return views
+
+    def tasks(self, ecs_service: str) -> list[TaskView]:
+        """Return the tasks that a service wants; none where it is gone.
+
+        Raises Unavailable where ECS does not describe all that it lists: half an answer
+        counts nothing.
+        """
+        arns = self._task_arns(ecs_service)
+        found: list[TaskView] = []
+        for some in batched(arns, TASKS_PER_CALL, strict=False):
+            with translated(f"DescribeTasks of {ecs_service}"):
+                answer = self._client.describe_tasks(
+                    cluster=self._cluster, tasks=list(some)
+                )
+            if answer.get("failures") or len(answer["tasks"]) != len(some):
+                raise Unavailable(
+                    f"DescribeTasks of {ecs_service}: {len(answer['tasks'])} of "
+                    f"{len(some)} tasks were described"
+                )
+            found += map(_task, answer["tasks"])
+        return found
+
+    def _task_arns(self, ecs_service: str) -> list[str]:
+        pages = self._client.get_paginator("list_tasks")
+        with translated(f"ListTasks of {ecs_service}"):
+            try:
+                return [
+                    arn
+                    for page in pages.paginate(
+                        cluster=self._cluster,
+                        serviceName=ecs_service,
+                        desiredStatus="RUNNING",
+                    )
+                    for arn in page["taskArns"]
+                ]
+            except ClientError as error:
+                if code_of(error) == "ServiceNotFoundException":
+                    return []
+                raise
 
     def find_revision(self, family: str, release_id: str) -> str | None:
         """Return the family's newest revision if it is `release_id`'s."""
@@ -114,6 +156,14 @@ class Ecs:
                 cluster=self._cluster, service=ecs_service, desiredCount=count
             )
         return True
+
+
+def _task(task: TaskTypeDef) -> TaskView:
+    running = task["lastStatus"] == "RUNNING"
+    return TaskView(
+        checks=Checks(task.get("healthStatus", Checks.UNKNOWN)),
+        running_since=task.get("startedAt") if running else None,
+    )
 
 
 def _view(service: ServiceTypeDef) -> SlotView:
