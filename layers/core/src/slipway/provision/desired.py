@@ -1,0 +1,605 @@
+"""What manifests want: every resource, by what it is called and what it is like.
+
+Names follow from manifests alone, so that a resource that was lost is found wanting and
+a second run finds the first one's. Where a value is another resource's id, it is a
+`Ref`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.domain.release import Release
+from slipway.domain.resources import Kind, Ref, Scope, Wanted
+from slipway.domain.rollout import ServiceState
+from slipway.domain.scaling import IDLE, Target, resting
+from slipway.domain.service import ALL_TRAFFIC, Slot
+from slipway.manifests.bindings import HttpRule, TargetHealth
+from slipway.manifests.environment import Environment, LoadBalancer
+from slipway.manifests.environment_checks import BALANCER
+from slipway.manifests.records import EnvironmentRecord, Flow, Ingress, ServiceRecord
+from slipway.manifests.shaping import role_arn
+
+ANYWHERE = "0.0.0.0/0"
+DNS_TTL_SECONDS = 10
+"""How long a resolver may remember where a service's tasks are."""
+PARKED = "park.slipway.internal"
+"""No request has a host below it: rules there only keep target groups attached."""
+TASKS_DURING_DEPLOYMENT = {"min_percent": 100, "max_percent": 200}
+
+_VERSIONS = {"http": "HTTP1", "http2": "HTTP2", "grpc": "GRPC"}
+_METRICS = {
+    "cpu": "ECSServiceAverageCPUUtilization",
+    "memory": "ECSServiceAverageMemoryUtilization",
+    "requests": "ALBRequestCountPerTarget",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the journal knows of a service; nothing of a new one."""
+
+    state: ServiceState | None = None
+    revision: str | None = None
+    """The task definition of the release that serves."""
+    release: Release | None = None
+    """The release that serves."""
+    rollout_id: str | None = None
+    """A rollout under way."""
+
+    @property
+    def in_rollout(self) -> bool:
+        """Whether a rollout is under way."""
+        return self.rollout_id is not None
+
+
+NEW = Standing()
+
+
+def scope_of(record: EnvironmentRecord) -> Scope:
+    """Return where an environment's resources are, and which tags they get."""
+    environment = record.environment
+    return Scope(
+        environment.name,
+        environment.vpc,
+        environment.cluster.name,
+        environment.tags,
+        {s.manifest.name: s.manifest.tags for s in record.services},
+    )
+
+
+def desired(
+    record: EnvironmentRecord, standings: Mapping[str, Standing]
+) -> list[Wanted]:
+    """Return every resource but the services' records, which need the others' ids."""
+    environment = record.environment
+    return [
+        *cluster(record),
+        *certificates(environment),
+        *security_groups(record),
+        *load_balancers(environment),
+        *(
+            one
+            for service in record.services
+            for one in of_service(
+                service, environment, standings.get(service.manifest.name, NEW)
+            )
+        ),
+    ]
+
+
+def grounds(record: EnvironmentRecord) -> list[Wanted]:
+    """Return what is found by its name alone, for stages that ask for ids only."""
+    return [*cluster(record), *load_balancers(record.environment)]
+
+
+# ----------------------------------------------------- what services share
+
+
+def cluster(record: EnvironmentRecord) -> Iterator[Wanted]:
+    """Give the cluster, the log groups and the namespace."""
+    environment = record.environment
+    yield Wanted(
+        Kind.CLUSTER,
+        environment.cluster.name,
+        "services run in it",
+        {"capacity_providers": sorted(environment.capacity_providers)},
+        owned=environment.cluster.create,
+    )
+    group = environment.log_group
+    if group is not None:
+        yield _log_group(group.name, group.retention, owned=group.create)
+    for service in record.services:
+        logging = service.manifest.logging
+        if logging.group is not None and logging.create:
+            yield _log_group(
+                logging.group,
+                logging.retention,
+                owned=True,
+                service=service.manifest.name,
+            )
+    namespace = environment.namespace
+    if namespace is not None:
+        yield Wanted(
+            Kind.NAMESPACE,
+            namespace.name,
+            "services find each other in it",
+            {"type": namespace.type},
+            frozenset({"type"}),
+            {"vpc": environment.vpc},
+            owned=namespace.create,
+        )
+
+
+def _log_group(
+    name: str, days: int, *, owned: bool, service: str | None = None
+) -> Wanted:
+    facts = {"retention_days": days} if owned else {}
+    reason = "output is written to it"
+    return Wanted(Kind.LOG_GROUP, name, reason, facts, service=service, owned=owned)
+
+
+def certificates(environment: Environment) -> Iterator[Wanted]:
+    """Give the certificates, and the zones in which those that are made are proved."""
+    zones: dict[str, set[str]] = {}
+    for name, one in environment.certificates.items():
+        if one.create is None:
+            yield Wanted(
+                Kind.CERTIFICATE,
+                name,
+                "listeners use it",
+                {"arn": one.arn},
+                owned=False,
+            )
+            continue
+        made, zone = one.create, one.create.hosted_zone
+        others = {*(made.alternatives or ())} - {made.domain}
+        zones.setdefault(zone, set()).update({made.domain, *others})
+        yield Wanted(
+            Kind.CERTIFICATE,
+            name,
+            f"{made.domain} is proved in {zone}",
+            {
+                "domain": made.domain,
+                "alternatives": sorted(others),
+                "status": "ISSUED",
+                "proof": f"in {zone}",
+            },
+            frozenset({"domain", "alternatives"}),
+            {"zone": zone},
+            remedy="give it another name, or undo that",
+        )
+    for zone, domains in sorted(zones.items()):
+        yield Wanted(
+            Kind.HOSTED_ZONE,
+            zone,
+            "certificates are proved in it",
+            {"private": False, "holds": sorted(domains)},
+            owned=False,
+        )
+
+
+def security_groups(record: EnvironmentRecord) -> Iterator[Wanted]:
+    """Give a group for each service and each load balancer that is made; exact pairs.
+
+    Only who opens a connection is let in, on that port. What leaves is not bounded:
+    tasks pull images, write logs and call what is outside.
+    """
+    environment = record.environment
+    for service in record.services:
+        name = service.manifest.name
+        yield _group(environment, name, f"tasks of {name}", service=name)
+    for name, balancer in environment.load_balancers.items():
+        if balancer.create and balancer.type == "application":
+            what = f"load balancer {name}"
+            yield _group(environment, f"{BALANCER}{name}", what)
+            if balancer.scheme == "internet-facing":
+                for listener in balancer.listeners:
+                    flow = Flow("anywhere", f"{BALANCER}{name}", listener.port)
+                    yield _pair(environment, flow, {"cidr": ANYWHERE})
+    services = {service.manifest.name for service in record.services}
+    for flow in record.flows:
+        target = environment.load_balancers.get(flow.target.removeprefix(BALANCER))
+        if flow.target not in services and (target is None or not target.create):
+            # Whoever made the load balancer says who reaches it.
+            continue
+        source = {"group": _source(environment, flow.source)}
+        owner = flow.target if flow.target in services else None
+        yield _pair(environment, flow, source, owner)
+
+
+def group_name(environment: Environment, of: str) -> str:
+    """Return the name of the group of a service, or of `load balancer NAME`."""
+    return f"{environment.name}/{of.replace(' ', '-', 1).replace(' ', '/')}"
+
+
+def _group(
+    environment: Environment, of: str, what: str, service: str | None = None
+) -> Wanted:
+    return Wanted(
+        Kind.SECURITY_GROUP,
+        group_name(environment, of),
+        f"it says who reaches {what}",
+        {"vpc": environment.vpc},
+        frozenset({"vpc"}),
+        {"description": f"{what} in {environment.name}, kept by Slipway"},
+        service=service,
+    )
+
+
+def _source(environment: Environment, of: str) -> Ref:
+    balancer = environment.load_balancers.get(of.removeprefix(BALANCER))
+    if of.startswith(BALANCER) and balancer is not None and not balancer.create:
+        name = of.removeprefix(BALANCER)
+        return Ref(Kind.LOAD_BALANCER, name, "security_group")
+    return Ref(Kind.SECURITY_GROUP, group_name(environment, of))
+
+
+def _pair(
+    environment: Environment,
+    flow: Flow,
+    source: Mapping[str, Any],
+    service: str | None = None,
+) -> Wanted:
+    of = Ref(Kind.SECURITY_GROUP, group_name(environment, flow.target))
+    return Wanted(
+        Kind.SECURITY_GROUP_RULE,
+        f"{flow.source} to {flow.target}:{flow.port}",
+        f"{flow.source} connects to {flow.target}",
+        {"of": of, "source": source, "port": flow.port},
+        frozenset({"of"}),
+        service=service,
+    )
+
+
+def load_balancers(environment: Environment) -> Iterator[Wanted]:
+    """Give the load balancers and their listeners."""
+    for name, balancer in environment.load_balancers.items():
+        facts: dict[str, Any] = {"type": balancer.type, "scheme": balancer.scheme}
+        if balancer.create:
+            facts["subnets"] = sorted(balancer.subnets or environment.subnets)
+        if balancer.create and balancer.type == "application":
+            group = group_name(environment, f"{BALANCER}{name}")
+            facts["security_groups"] = [Ref(Kind.SECURITY_GROUP, group)]
+        yield Wanted(
+            Kind.LOAD_BALANCER,
+            name,
+            f"it is {balancer.scheme}",
+            facts if balancer.create else {**facts, "arn": balancer.arn},
+            frozenset({"type", "scheme"}),
+            {"name": f"{environment.name}-{name}"},
+            owned=balancer.create,
+        )
+        yield from _listeners(name, balancer)
+
+
+def _listeners(name: str, balancer: LoadBalancer) -> Iterator[Wanted]:
+    for listener in balancer.listeners:
+        facts: dict[str, Any] = {"protocol": listener.protocol.upper()}
+        if balancer.create and listener.certificates:
+            facts["certificates"] = [
+                Ref(Kind.CERTIFICATE, one) for one in listener.certificates
+            ]
+        yield Wanted(
+            Kind.LISTENER,
+            f"{name}:{listener.port}",
+            f"{name} listens there",
+            facts,
+            once={"of": Ref(Kind.LOAD_BALANCER, name), "port": listener.port},
+            owned=balancer.create,
+        )
+
+
+# ----------------------------------------------------- one service
+
+
+def of_service(
+    service: ServiceRecord, environment: Environment, standing: Standing
+) -> Iterator[Wanted]:
+    """Give what is one service's own, but its record and its security group."""
+    manifest = service.manifest
+    if environment.namespace is not None and manifest.image.port is not None:
+        yield registry_service(service, environment)
+    for number, ingress in enumerate(service.ingress, start=1):
+        yield from _binding(service, environment, standing, number, ingress)
+    yield from slots(service, environment, standing)
+    yield from scaling(service, standing)
+
+
+def registry_service(service: ServiceRecord, environment: Environment) -> Wanted:
+    """Return the service's name in the registry; both slots' tasks answer by it."""
+    namespace = environment.namespace
+    assert namespace is not None
+    return Wanted(
+        Kind.REGISTRY_SERVICE,
+        service.manifest.name,
+        f"it is found as {service.manifest.name}.{namespace.name}",
+        {"ttl_seconds": DNS_TTL_SECONDS if namespace.type == "dns" else None},
+        once={"namespace": Ref(Kind.NAMESPACE, namespace.name)},
+        service=service.manifest.name,
+    )
+
+
+def rule_name(service: str, number: int) -> str:
+    """Name a binding's rule; `number` counts a service's bindings from 1."""
+    return service if number == 1 else f"{service} {number}"
+
+
+def parking_name(service: str, number: int) -> str:
+    """Name the rule that keeps a binding's groups attached."""
+    return f"{rule_name(service, number)} parked"
+
+
+def _binding(
+    service: ServiceRecord,
+    environment: Environment,
+    standing: Standing,
+    number: int,
+    ingress: Ingress,
+) -> Iterator[Wanted]:
+    manifest, rule = service.manifest, ingress.rule
+    assert isinstance(rule, HttpRule)
+    groups = service.target_groups[ingress.path]
+    for group in groups.values():
+        yield Wanted(
+            Kind.TARGET_GROUP,
+            group,
+            f"tasks of {manifest.name} are its targets",
+            {
+                "protocol": "HTTP",
+                "version": _VERSIONS[manifest.image.protocol],
+                "vpc": environment.vpc,
+                "target_type": "ip",
+                "health": _health(rule.healthcheck, manifest.image.protocol),
+                "deregistration_delay_seconds": rule.deregistration_delay,
+            },
+            frozenset({"protocol", "version", "vpc", "target_type"}),
+            {"port": manifest.image.port},
+            service=manifest.name,
+        )
+    listener = Ref(Kind.LISTENER, f"{ingress.load_balancer}:{ingress.listener_port}")
+    refs = {slot: Ref(Kind.TARGET_GROUP, name) for slot, name in groups.items()}
+    state = standing.state
+    yield Wanted(
+        Kind.LISTENER_RULE,
+        rule_name(manifest.name, number),
+        f"requests that match are {manifest.name}'s",
+        {"listener": listener, "conditions": _conditions(rule, ingress.hosts)}
+        | ({} if rule.priority is None else {"priority": rule.priority}),
+        frozenset({"listener"}),
+        {"forward": None},
+        service=manifest.name,
+    )
+    if state is not None and not standing.in_rollout:
+        yield _route(manifest.name, number, state.primary, refs)
+    host = f"{manifest.name}-{number}.{PARKED}"
+    yield Wanted(
+        Kind.LISTENER_RULE,
+        parking_name(manifest.name, number),
+        "target groups without a rule have no health verdict",
+        {
+            "listener": listener,
+            "conditions": [["host-header", "", [host]]],
+            "groups": sorted(refs.values()),
+        },
+        frozenset({"listener"}),
+        {"forward": [[refs[s], 1] for s in Slot], "last": True},
+        service=manifest.name,
+    )
+
+
+def _route(
+    service: str, number: int, primary: Slot, groups: Mapping[Slot, Ref]
+) -> Wanted:
+    """Return where a rule leads once its primary is healthy there, if it is closed.
+
+    Where it leads already, weights are the rollouts' and people's.
+    """
+    return Wanted(
+        Kind.ROUTE,
+        rule_name(service, number),
+        f"slot {primary} serves",
+        {"is_open": True},
+        once={
+            "healthy_in": groups[primary],
+            "tasks": Ref(Kind.ECS_SERVICE, slot_name(service, primary), "desired"),
+            "forward": [[groups[s], ALL_TRAFFIC * (s is primary)] for s in Slot],
+        },
+        service=service,
+    )
+
+
+def _health(health: TargetHealth, protocol: str) -> dict[str, Any]:
+    return {
+        "path": health.path,
+        "port": "traffic-port" if health.port is None else str(health.port),
+        "codes": health.success_codes or ("12" if protocol == "grpc" else "200"),
+        "interval_seconds": health.interval,
+        "timeout_seconds": health.timeout,
+        "healthy_threshold": health.healthy_threshold,
+        "unhealthy_threshold": health.unhealthy_threshold,
+    }
+
+
+def _conditions(rule: HttpRule, hosts: Sequence[str]) -> list[Any]:
+    """Return a rule's conditions in one form: field, header's name, sorted values."""
+    conditions: list[Any] = []
+    if hosts:
+        conditions.append(["host-header", "", sorted(hosts)])
+    for name, values in rule.headers.items():
+        conditions.append(["http-header", name, sorted(values)])
+    if rule.path_patterns:
+        conditions.append(["path-pattern", "", sorted(rule.path_patterns)])
+    return sorted(conditions)
+
+
+def family_of(environment: Environment, service: str) -> str:
+    """Return the family of a service's task definitions."""
+    return f"{environment.name}_{service}"
+
+
+def slots(
+    service: ServiceRecord, environment: Environment, standing: Standing
+) -> Iterator[Wanted]:
+    """Give both slots, and a task definition that names them before any release."""
+    manifest = service.manifest
+    family = family_of(environment, manifest.name)
+    container = {"container": manifest.name, "port": manifest.image.port}
+    yield Wanted(
+        Kind.TASK_DEFINITION,
+        family,
+        "a slot names one before its first release; it is never started",
+        {},
+        once={
+            **container,
+            "execution_role": role_arn(manifest.execution_role or "", environment),
+        },
+        service=manifest.name,
+    )
+    state, bounds = standing.state, manifest.count.range
+    found_by = []
+    if environment.namespace is not None and manifest.image.port is not None:
+        found_by = [Ref(Kind.REGISTRY_SERVICE, manifest.name)]
+    for slot in Slot:
+        serves = state is not None and slot is state.primary
+        groups = [groups[slot] for groups in service.target_groups.values()]
+        yield Wanted(
+            Kind.ECS_SERVICE,
+            slot_name(manifest.name, slot),
+            f"slot {slot} of {manifest.name}",
+            {
+                "capacity": _capacity(service),
+                "target_groups": [
+                    {"group": Ref(Kind.TARGET_GROUP, group), **container}
+                    for group in sorted(groups)
+                ],
+                "registries": found_by,
+                "deployment": TASKS_DURING_DEPLOYMENT,
+                "breaker": {"enabled": True, "rollback": False},
+                "rebalancing": "ENABLED",
+                **_grace(service),
+                **_tasks(service, standing, serves=serves),
+            },
+            once={
+                "task_definition": (standing.revision if serves else None)
+                or Ref(Kind.TASK_DEFINITION, family),
+                "tasks": bounds.min if serves else 0,
+                "subnets": list(environment.subnets),
+                "security_groups": [
+                    own_group(service, environment),
+                    *manifest.network.vpc.security_groups,
+                ],
+            },
+            service=manifest.name,
+        )
+
+
+def slot_name(service: str, slot: Slot) -> str:
+    """Return the ECS service of a slot."""
+    return f"{service}-{slot}"
+
+
+def own_group(service: ServiceRecord, environment: Environment) -> Ref:
+    """Return the security group that is the service's own."""
+    return Ref(Kind.SECURITY_GROUP, group_name(environment, service.manifest.name))
+
+
+def _tasks(
+    service: ServiceRecord, standing: Standing, *, serves: bool
+) -> dict[str, int]:
+    """Return a slot's desired count, where neither a rollout nor scaling sets it."""
+    if standing.in_rollout or (serves and service.scaling is not None):
+        return {}
+    return {"tasks": service.manifest.count.range.min if serves else 0}
+
+
+def _grace(service: ServiceRecord) -> dict[str, int]:
+    """Return how long ECS overlooks failed checks; a service without any has none."""
+    rules = [i.rule.healthcheck.grace_period for i in service.ingress]
+    return {"grace_seconds": max(rules)} if rules else {}
+
+
+def _capacity(service: ServiceRecord) -> list[Any]:
+    """Return shares of capacity providers: name, base, weight."""
+    count = service.manifest.count
+    if not count.spot:
+        return [["FARGATE", 0, 1]]
+    base = (count.range.spot_from or 1) - 1
+    shares = [["FARGATE", base, 100 - count.spot], ["FARGATE_SPOT", 0, count.spot]]
+    return [share for share in shares if share[1] or share[2]]
+
+
+# ----------------------------------------------------- scaling
+
+
+def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
+    """Give both slots' scalable targets, policies and scheduled bounds.
+
+    A rollout has bounds of its own: those of a service in rollout are not compared.
+    """
+    if service.scaling is None:
+        return
+    state, name = standing.state, service.manifest.name
+    for slot in Slot:
+        serves = state is not None and slot is state.primary
+        bounds = _bounds(resting(service.scaling) if serves else IDLE)
+        ecs_service = slot_name(name, slot)
+        yield Wanted(
+            Kind.SCALABLE_TARGET,
+            ecs_service,
+            f"autoscaling sizes {name}" if serves else "an idle slot has no tasks",
+            {} if standing.in_rollout else bounds,
+            once=bounds,
+            service=name,
+        )
+        yield from _policies(service, slot, ecs_service)
+
+
+def _bounds(target: Target) -> dict[str, Any]:
+    suspended = target.suspended
+    return {
+        "min_tasks": target.min_tasks,
+        "max_tasks": target.max_tasks,
+        "suspended": {
+            "scale_in": suspended.scale_in,
+            "scale_out": suspended.scale_out,
+            "scheduled": suspended.scheduled,
+        },
+    }
+
+
+def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[Wanted]:
+    count = service.manifest.count
+    targets = {
+        "cpu": count.cpu_percentage,
+        "memory": count.memory_percentage,
+        "requests": count.requests,
+    }
+    for metric, target in targets.items():
+        if target is None:
+            continue
+        yield Wanted(
+            Kind.SCALING_POLICY,
+            f"{ecs_service}-{metric}",
+            f"{metric} per task is kept at {target:g}",
+            {
+                "of": ecs_service,
+                "metric": _METRICS[metric],
+                "target": float(target),
+                "label": _label(service, slot) if metric == "requests" else None,
+                "scale_out_seconds": count.cooldown.out,
+                "scale_in_seconds": count.cooldown.in_,
+            },
+            frozenset({"of"}),
+            service=service.manifest.name,
+        )
+
+
+def _label(service: ServiceRecord, slot: Slot) -> list[Ref]:
+    """Return whose requests are counted: those of the first rule's target group."""
+    first = next(i for i in service.ingress if isinstance(i.rule, HttpRule))
+    group = service.target_groups[first.path][slot]
+    return [
+        Ref(Kind.LOAD_BALANCER, first.load_balancer, "label"),
+        Ref(Kind.TARGET_GROUP, group, "label"),
+    ]

@@ -1,0 +1,262 @@
+"""What manifests want: names, facts, and the pairs that may connect."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+from slipway.domain.resources import Ids, Kind, Ref, Wanted
+from slipway.domain.rollout import ServiceState
+from slipway.domain.service import Mode, Slot
+from slipway.manifests.reading import read
+from slipway.manifests.records import EnvironmentRecord
+from slipway.provision.desired import Standing, desired, scope_of
+from slipway.provision.records import service_of
+from slipway.provision.settings import misplaced
+from slipway.wiring import Settings
+
+AN_HOUR_AGO = datetime(2026, 1, 5, 8, tzinfo=UTC)
+ENVIRONMENT: dict[str, Any] = {
+    "name": "dev",
+    "account": "111122223333",
+    "region": "eu-west-1",
+    "vpc": "vpc-0a1b2c3d4e5f60718",
+    "subnets": ["subnet-0a1b2c3d4e5f60711", "subnet-0a1b2c3d4e5f60712"],
+    "cluster": {"name": "dev", "create": True},
+    "namespace": {"name": "shop.internal", "create": True},
+    "capacity_providers": ["FARGATE", "FARGATE_SPOT"],
+    "load_balancers": {
+        "public": {
+            "scheme": "internet-facing",
+            "create": True,
+            "listeners": [{"port": 80}],
+        }
+    },
+    "defaults": {"execution_role": "role/slipway/dev/execution"},
+}
+CART: dict[str, Any] = {
+    "name": "cart",
+    "image": {"location": "shop/cart", "port": 8080},
+    "http": {"path": "/cart"},
+    "count": {"range": "2-6", "cpu_percentage": 60, "requests": 1200},
+}
+
+
+def record(
+    *services: dict[str, Any], environment: Mapping[str, Any] = ENVIRONMENT
+) -> EnvironmentRecord:
+    files = {"environment.yaml": yaml.safe_dump(dict(environment)).encode()}
+    for service in services:
+        path = f"services/{service['name']}.yaml"
+        files[path] = yaml.safe_dump(service).encode()
+    reading = read(files)
+    assert reading.record is not None, reading.problems
+    return reading.record
+
+
+def resources(
+    *services: dict[str, Any], **standings: Standing
+) -> dict[tuple[Kind, str], Wanted]:
+    made = desired(record(*services), standings)
+    named = {(one.kind, one.name): one for one in made}
+    assert len(named) == len(made), "two resources of one kind have one name"
+    return named
+
+
+def serving(slot: Slot, **more: Any) -> Standing:
+    return Standing(ServiceState(slot, "abc", "cart-1", AN_HOUR_AGO), "cart:7", **more)
+
+
+# ----------------------------------------------------- a new service
+
+
+def test_a_new_service_begins_with_nothing_running_and_a_closed_rule() -> None:
+    made = resources(CART)
+    for slot in Slot:
+        wanted = made[Kind.ECS_SERVICE, f"cart-{slot}"]
+        assert wanted.facts["tasks"] == wanted.once["tasks"] == 0
+        bounds = made[Kind.SCALABLE_TARGET, f"cart-{slot}"].facts
+        assert (bounds["min_tasks"], bounds["max_tasks"]) == (0, 0)
+        assert all(bounds["suspended"].values())
+    assert made[Kind.LISTENER_RULE, "cart"].once["forward"] is None
+
+
+def test_both_groups_are_attached_by_a_rule_that_no_request_matches() -> None:
+    parked = resources(CART)[Kind.LISTENER_RULE, "cart parked"]
+    assert parked.facts["conditions"] == [
+        ["host-header", "", ["cart-1.park.slipway.internal"]]
+    ]
+    assert parked.facts["groups"] == [
+        Ref(Kind.TARGET_GROUP, "dev-cart-a"),
+        Ref(Kind.TARGET_GROUP, "dev-cart-b"),
+    ]
+
+
+def test_a_path_is_that_path_and_all_beneath_it() -> None:
+    rule = resources(CART)[Kind.LISTENER_RULE, "cart"]
+    assert rule.facts["conditions"] == [["path-pattern", "", ["/cart", "/cart/*"]]]
+
+
+# ----------------------------------------------------- one that serves
+
+
+def test_a_rule_that_is_lost_comes_back_closed_and_opens_to_a_healthy_primary() -> None:
+    made = resources(CART, cart=serving(Slot.B))
+    assert made[Kind.LISTENER_RULE, "cart"].once["forward"] is None
+    route = made[Kind.ROUTE, "cart"]
+    assert route.once["healthy_in"] == Ref(Kind.TARGET_GROUP, "dev-cart-b")
+    assert route.once["tasks"] == Ref(Kind.ECS_SERVICE, "cart-b", "desired")
+    assert route.once["forward"] == [
+        [Ref(Kind.TARGET_GROUP, "dev-cart-a"), 0],
+        [Ref(Kind.TARGET_GROUP, "dev-cart-b"), 100],
+    ]
+
+
+def test_a_slot_that_is_lost_comes_back_with_the_release_that_serves() -> None:
+    made = resources(CART, cart=serving(Slot.B))
+    serves, idle = (made[Kind.ECS_SERVICE, f"cart-{slot}"] for slot in "ba")
+    assert (serves.once["task_definition"], serves.once["tasks"]) == ("cart:7", 2)
+    assert idle.once["tasks"] == 0
+
+
+def test_autoscaling_sizes_the_primary_and_nothing_the_idle_slot() -> None:
+    made = resources(CART, cart=serving(Slot.B))
+    assert "tasks" not in made[Kind.ECS_SERVICE, "cart-b"].facts
+    assert made[Kind.ECS_SERVICE, "cart-a"].facts["tasks"] == 0
+    bounds = made[Kind.SCALABLE_TARGET, "cart-b"].facts
+    assert (bounds["min_tasks"], bounds["max_tasks"]) == (2, 6)
+    assert not any(bounds["suspended"].values())
+
+
+def test_a_count_without_autoscaling_is_kept_by_provisioning() -> None:
+    fixed = CART | {"count": 3}
+    made = resources(fixed, cart=serving(Slot.A))
+    assert made[Kind.ECS_SERVICE, "cart-a"].facts["tasks"] == 3
+    assert not [name for kind, name in made if kind is Kind.SCALABLE_TARGET]
+
+
+def test_a_rollout_has_counts_and_bounds_of_its_own() -> None:
+    made = resources(CART, cart=serving(Slot.A, rollout_id="cart-2"))
+    for slot in Slot:
+        assert "tasks" not in made[Kind.ECS_SERVICE, f"cart-{slot}"].facts
+        assert made[Kind.SCALABLE_TARGET, f"cart-{slot}"].facts == {}
+    assert (Kind.ROUTE, "cart") not in made
+
+
+def test_requests_are_counted_at_each_slots_own_group() -> None:
+    made = resources(CART)
+    for slot in Slot:
+        policy = made[Kind.SCALING_POLICY, f"cart-{slot}-requests"]
+        assert policy.facts["label"][1].name == f"dev-cart-{slot}"
+
+
+@pytest.mark.parametrize(
+    ("count", "capacity"),
+    [
+        (4, [["FARGATE", 0, 1]]),
+        (
+            {"range": {"min": 4, "max": 4, "spot_from": 3}},
+            [["FARGATE", 2, 0], ["FARGATE_SPOT", 0, 100]],
+        ),
+        ({"range": "4-4", "spot_percentage": 100}, [["FARGATE_SPOT", 0, 100]]),
+        (
+            {"range": "4-4", "spot_percentage": 30},
+            [["FARGATE", 0, 70], ["FARGATE_SPOT", 0, 30]],
+        ),
+    ],
+)
+def test_spot_takes_its_share_from_where_it_may(count: Any, capacity: Any) -> None:
+    made = resources(CART | {"count": count})
+    assert made[Kind.ECS_SERVICE, "cart-a"].facts["capacity"] == capacity
+
+
+# ----------------------------------------------------- who connects to whom
+
+
+def test_each_pair_is_one_rule_of_the_callees_group() -> None:
+    front = {
+        "name": "front",
+        "image": {"location": "shop/front", "port": 80},
+        "calls": ["cart"],
+    }
+    made = resources(CART, front)
+    pairs = {name for kind, name in made if kind is Kind.SECURITY_GROUP_RULE}
+    assert pairs == {
+        "anywhere to load balancer public:80",
+        "load balancer public to cart:8080",
+        "front to cart:8080",
+    }
+
+
+def test_a_load_balancer_that_others_made_lets_in_by_its_own_group() -> None:
+    arn = (
+        "arn:aws:elasticloadbalancing:eu-west-1:111122223333:"
+        "loadbalancer/app/shop/0a1b2c3d4e5f6071"
+    )
+    there = {
+        "scheme": "internet-facing",
+        "arn": arn,
+        "listeners": [{"port": 80}],
+    }
+    changed = ENVIRONMENT | {"load_balancers": {"public": there}}
+    made = desired(record(CART, environment=changed), {})
+    (pair,) = [w for w in made if w.kind is Kind.SECURITY_GROUP_RULE]
+    balancer = Ref(Kind.LOAD_BALANCER, "public", "security_group")
+    assert pair.facts["source"] == {"group": balancer}
+    (wanted,) = [w for w in made if w.kind is Kind.LOAD_BALANCER]
+    assert not wanted.owned
+    assert not [w for w in made if w.name.endswith("load-balancer/public")]
+
+
+def test_a_service_that_only_the_registry_knows_rolls_in_batches() -> None:
+    worker = {"name": "worker", "image": {"location": "shop/worker", "port": 80}}
+    whole = record(worker)
+    service = service_of(whole.services[0], whole.environment, Ids())
+    assert service.mode is Mode.BATCHES
+    assert service.bindings == ()
+    made = resources(worker)
+    slot = made[Kind.ECS_SERVICE, "worker-a"].facts
+    assert slot["registries"] == [Ref(Kind.REGISTRY_SERVICE, "worker")]
+    assert "grace_seconds" not in slot
+
+
+def test_a_service_without_a_port_is_in_no_registry() -> None:
+    made = resources({"name": "worker", "image": {"location": "shop/worker"}})
+    assert not [name for kind, name in made if kind is Kind.REGISTRY_SERVICE]
+    assert made[Kind.ECS_SERVICE, "worker-a"].facts["registries"] == []
+
+
+# ----------------------------------------------------- the record
+
+
+def test_a_record_names_what_is_not_there_yet_by_its_name() -> None:
+    whole = record(CART)
+    service = service_of(whole.services[0], whole.environment, Ids())
+    assert service.task.security_group_ids == ("(security group dev/cart)",)
+    assert service.bindings[0].rule_arn == "(listener rule cart)"
+    assert service.registry == "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+    assert service.subnet_ids == tuple(ENVIRONMENT["subnets"])
+
+
+def test_an_environment_of_another_deployment_is_told_field_by_field() -> None:
+    ours = Settings("prod", "eu-west-1", "prod", "journal", (), "", "")
+    told = misplaced(record(CART).environment, ours)
+    assert [line.split(": ")[1] for line in told] == ["name", "cluster"]
+    assert all("correct one of both" in line for line in told)
+
+
+def test_what_is_made_carries_the_tags_of_its_service_over_those_of_all() -> None:
+    tagged = ENVIRONMENT | {"tags": {"team": "shop", "cost": "7"}}
+    whole = record(CART | {"tags": {"team": "carts"}}, environment=tagged)
+    scope = scope_of(whole)
+    by_name = {(one.kind, one.name): one for one in desired(whole, {})}
+    ours = {"slipway:environment": "dev", "cost": "7"}
+    group = by_name[Kind.TARGET_GROUP, "dev-cart-a"]
+    assert scope.tags(group) == ours | {
+        "slipway:name": "dev-cart-a",
+        "slipway:service": "cart",
+        "team": "carts",
+    }
+    cluster = by_name[Kind.CLUSTER, "dev"]
+    assert scope.tags(cluster) == ours | {"slipway:name": "dev", "team": "shop"}

@@ -1,0 +1,91 @@
+"""What Slipway does not do is said: refused where a service would not be right."""
+
+import pytest
+from slipway.domain.resources import Kind
+from slipway.manifests.records import EnvironmentRecord
+from slipway.provision.limits import not_done, not_heeded, too_many_gone
+
+from tests.unit.manifests.folder import CART, ENVIRONMENT, environment, reading
+
+WIRE = next(line for line in ENVIRONMENT.splitlines() if line.startswith("  wire:"))
+PLAIN = {"environment.yaml": ENVIRONMENT.replace(f"{WIRE}\n", "")}
+
+
+def record(files: dict[str, str]) -> EnvironmentRecord:
+    """Read a folder without a Network Load Balancer, and these files."""
+    found = reading(PLAIN | files)
+    assert found.record is not None, found.problems
+    return found.record
+
+
+def test_what_is_done_is_neither_refused_nor_noted() -> None:
+    assert list(not_done(record({}))) == []
+    assert list(not_heeded(record({}))) == []
+
+
+def test_a_network_load_balancer_is_not_made() -> None:
+    (refusal,) = not_done(record(environment()))
+    assert (refusal.kind, refusal.name) == (Kind.LOAD_BALANCER, "wire")
+    assert "no Network Load Balancers yet" in refusal.reason
+
+
+def test_nothing_is_put_behind_a_network_load_balancer() -> None:
+    nlb = "nlb: {load_balancer: wire, port: 9000}\nrollout: {strategy: batches}\n"
+    files = environment() | {"services/cart.yaml": CART + nlb}
+    of_cart = [one for one in not_done(record(files)) if one.service == "cart"]
+    (said,) = map(str, of_cart)
+    assert said.startswith("record cart: nlb: Slipway puts nothing behind Network ")
+
+
+def test_bounds_by_the_clock_are_not_given() -> None:
+    schedule = '[{at: "cron(0 8 * * ? *)", range: 3-4}]'
+    count = f"count: {{range: 2-4, schedule: {schedule}}}\n"
+    (refusal,) = not_done(record({"services/cart.yaml": CART + count}))
+    assert (refusal.name, refusal.service) == ("cart", "cart")
+    assert refusal.reason.startswith("count.schedule: ")
+
+
+METRIC = "metric: {namespace: shop, requests: r, failures: f}"
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ('rollout: {window: {opens: "08:00", closes: "17:00"}}\n', "rollout.window"),
+        ("rollout: {gates: {alarms: [errors]}}\n", "rollout.gates.alarms"),
+        ("rollout: {gates: {approval: true}}\n", "rollout.gates.approval"),
+        (
+            f"http: {{load_balancer: inside}}\nrollout: {{judge: {{{METRIC}}}}}\n",
+            "rollout.judge.metric",
+        ),
+        ("http: {load_balancer: inside, stickiness: true}\n", "http.stickiness"),
+    ],
+)
+def test_what_is_not_heeded_is_noted_with_its_key(more: str, key: str) -> None:
+    found = record({"services/cart.yaml": CART + more})
+    assert list(not_done(found)) == []
+    (note,) = not_heeded(found)
+    assert note.startswith(f"cart: {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "refused"),
+    [
+        ((), (), None),
+        (("a",), (), None),
+        (("a", "b"), ("a",), None),
+        (("a", "b"), (), "a, b"),
+        (("a", "b", "c"), ("c",), "a, b"),
+        (("a", "b", "c", "d"), ("c", "d"), None),
+        (("a", "b", "c", "d"), ("d", "new"), "a, b, c"),
+        (("a",), ("new",), None),
+    ],
+)
+def test_more_than_half_and_more_than_one_are_too_many(
+    known: tuple[str, ...], wanted: tuple[str, ...], refused: str | None
+) -> None:
+    refusals = list(too_many_gone(known, wanted))
+    assert [one.name for one in refusals] == ([] if refused is None else [refused])
+    for one in refusals:
+        assert "`slipway destroy`" in one.reason
+        assert "in steps" in one.reason
