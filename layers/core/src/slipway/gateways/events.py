@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slipway.domain.control import Command
 
 SOURCE = "slipway"
+PROVISIONED = "Environment Provisioned"
 FINISHED = "Rollout Finished"
 NEEDS_A_PERSON = "Rollout Needs A Person"
 COMMAND_SOURCE = "slipway.command"

@@ -19,6 +19,8 @@
 | SERVICE#name       | TOKEN#rollout            | what a waiting rollout is woken by   |
 | ENVIRONMENT        | COMMAND#command, FREEZE  | the same, for the whole environment  |
 | ENVIRONMENT        | STARTS                   | when the next rollout may start      |
+| ENVIRONMENT        | PROVISION                | which run provisions, and did last   |
+| ENVIRONMENT        | PROVISION#run            | what a provision run did             |
 | OPEN               | SERVICE#name#rollout     | a rollout that is not closed yet     |
 
 Values that nobody compares are JSON in `body`; what conditions compare are attributes
@@ -37,6 +39,7 @@ from slipway.domain.control import STOPS, Answer, Control, Freeze
 from slipway.domain.diagnosis import Finding
 from slipway.domain.gates import Watermark
 from slipway.domain.lease import WRITE_TERM, Lease, Term
+from slipway.domain.provision_run import Report
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Service
@@ -50,10 +53,15 @@ if TYPE_CHECKING:
 
     from slipway.gateways.table import Item, Value, Write
 
+MEMBERS = "SERVICES"
+"""The partition of all services' names."""
 NOBODY = ""
 """Whose lease it is when no rollout has it."""
 OURS = "rollout_id = :me AND fence = :fence"
 """Holds while the lease is the writer's own."""
+CLAIM_TERM = timedelta(minutes=15)
+"""How long a provision run may be silent before the next one takes its turn. A stage
+ends within its function's five minutes, and its retries claim anew."""
 UNCLOSED = "attribute_exists(pk) AND attribute_not_exists(outcome)"
 """Holds while a rollout has no outcome."""
 
@@ -66,6 +74,7 @@ _RECEIPT = TypeAdapter(Receipt)
 _CONTROL = TypeAdapter(Control)
 _FREEZE = TypeAdapter(Freeze)
 _ANSWER = TypeAdapter(Answer)
+_REPORT = TypeAdapter(Report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,27 +127,57 @@ class Journal:
 
     # -- services --------------------------------------------------------------------
 
-    def put_service(self, service: Service) -> None:
-        """Store a service's record and the indexes that lead to it."""
+    def put_service(self, service: Service, before: Service | None = None) -> None:
+        """Store a service's record and the indexes that lead to it.
+
+        `before` is the record that it replaces, whose indexes may lead there no more.
+        """
         member = f"SERVICE#{service.name}"
+        leading = _indexes(service)
         self._table.write_all(
             f"put service {service.name}",
             put(member, "RECORD", body=_text(_SERVICE, service)),
-            put("SERVICES", member),
-            put(f"REPOSITORY#{service.repository}", member),
-            *(put(f"SLOT#{slot}", member) for slot in service.slots.values()),
+            *(put(index, member) for index in leading),
+            *(
+                delete(index, member)
+                for index in (_indexes(before) if before else ())
+                if index not in leading
+            ),
         )
+
+    def remove_service(self, name: str) -> None:
+        """Forget a service's record and which release serves; not what rolled out.
+
+        Of a record that cannot be read some indexes stay, and lead nowhere.
+        """
+        member = f"SERVICE#{name}"
+        try:
+            record = self.find_service(name)
+        except InvalidRecord:
+            record = None
+        self._table.write_all(
+            f"remove service {name}",
+            delete(member, "RECORD"),
+            delete(member, "STATE"),
+            *(delete(i, member) for i in (_indexes(record) if record else [MEMBERS])),
+        )
+
+    def find_service(self, name: str) -> Service | None:
+        """Return a record, None where there is none; raise InvalidRecord."""
+        item = self._table.get(f"SERVICE#{name}", "RECORD")
+        what = f"the record of service {name}"
+        return _parse(_SERVICE, item, what) if item else None
 
     def service(self, name: str) -> Service:
         """Return a record; raise NotFound or InvalidRecord, which names the field."""
-        item = self._table.get(f"SERVICE#{name}", "RECORD")
-        if item is None:
+        service = self.find_service(name)
+        if service is None:
             raise NotFound(f"the journal has no service {name}")
-        return _parse(_SERVICE, item, f"the record of service {name}")
+        return service
 
     def services(self) -> list[str]:
         """Return the names of all services, sorted."""
-        return self._members("SERVICES")
+        return self._members(MEMBERS)
 
     def services_of_repository(self, repository: str) -> list[str]:
         """Return the names of the services that run images of `repository`."""
@@ -562,10 +601,114 @@ class Journal:
             raise NotFound(f"the journal has no rollout {rollout.id} of {name}")
         return stored
 
+    def borrow(self, name: str, now: datetime) -> Term | None:
+        """Take a service's lease for one term, for nobody's rollout.
+
+        None where it is not free. It comes free by itself when the term ends.
+        """
+        until = now + WRITE_TERM
+        taken = self._table.write(
+            f"borrow the lease of {name}",
+            update(
+                f"SERVICE#{name}",
+                "LEASE",
+                "SET rollout_id = :nobody, write_until = :until ADD fence :one",
+                condition="attribute_not_exists(pk) OR "
+                "(rollout_id = :nobody AND write_until <= :now)",
+                nobody=NOBODY,
+                until=until,
+                now=now,
+                one=1,
+            ),
+        )
+        return Term(until, now) if taken else None
+
+    def return_borrowed(self, name: str, term: Term, now: datetime) -> None:
+        """Give a borrowed lease back before its term ends."""
+        self._table.write(
+            f"return the lease of {name}",
+            update(
+                f"SERVICE#{name}",
+                "LEASE",
+                "SET write_until = :now",
+                condition="rollout_id = :nobody AND write_until = :term",
+                nobody=NOBODY,
+                term=term.until,
+                now=now,
+            ),
+        )
+
+    # -- provisioning ----------------------------------------------------------------
+
+    def claim_provision(self, run: str, now: datetime) -> str | None:
+        """Let one run provision for a while; return whose turn it is if not its own.
+
+        A run that works claims it again and again; one that died loses it in time.
+        """
+        claimed = self._table.write(
+            f"claim of provision run {run}",
+            update(
+                "ENVIRONMENT",
+                "PROVISION",
+                "SET holder = :me, claimed_until = :later",
+                condition="attribute_not_exists(pk) OR holder IN (:me, :nobody) "
+                "OR claimed_until <= :now",
+                me=run,
+                nobody=NOBODY,
+                later=now + CLAIM_TERM,
+                now=now,
+            ),
+        )
+        if claimed:
+            return None
+        item = self._table.get("ENVIRONMENT", "PROVISION") or {}
+        return str(item.get("holder", NOBODY))
+
+    def finish_provision(self, report: Report) -> None:
+        """Store what a run did, and let the next one come."""
+        self._table.write(
+            f"report of provision run {report.run}",
+            put(
+                "ENVIRONMENT",
+                f"PROVISION#{report.run}",
+                body=_text(_REPORT, report),
+            ),
+        )
+        self._table.write(
+            f"end of provision run {report.run}",
+            update(
+                "ENVIRONMENT",
+                "PROVISION",
+                "SET holder = :nobody, last_run = :me",
+                condition="holder = :me",
+                me=report.run,
+                nobody=NOBODY,
+            ),
+        )
+
+    def last_provision(self) -> Report | None:
+        """Return the report of the run that ended last."""
+        item = self._table.get("ENVIRONMENT", "PROVISION") or {}
+        return self.provision(item["last_run"]) if "last_run" in item else None
+
+    def provision(self, run: str) -> Report | None:
+        """Return the report of a run, None while it has not ended."""
+        item = self._table.get("ENVIRONMENT", f"PROVISION#{run}")
+        return _parse(_REPORT, item, f"provision run {run}") if item else None
+
     def _members(self, pk: str) -> list[str]:
         prefix = "SERVICE#"
         items = self._table.query(pk, prefix)
         return [item["sk"].removeprefix(prefix) for item in items]
+
+
+def _indexes(service: Service) -> list[str]:
+    """Return the partitions that lead to a service."""
+    return [
+        MEMBERS,
+        f"REPOSITORY#{service.repository}",
+        *(f"SLOT#{slot}" for slot in service.slots.values()),
+    ]
 
 
 def _key(rollout: Rollout) -> tuple[str, str]:

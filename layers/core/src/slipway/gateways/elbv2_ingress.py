@@ -1,0 +1,583 @@
+"""Load balancers, listeners, target groups and rules: made, and changed in place.
+
+Weights are not written here: a rollout's are its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
+from slipway.errors import Refused, Unavailable
+from slipway.gateways import tags
+from slipway.gateways.elbv2 import CLOSED
+from slipway.gateways.failures import code_of, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+
+TAGS_EACH = 20
+"""Resources of one DescribeTags (ELB API reference)."""
+LAST_PRIORITY = 50000
+NOBODYS: Any = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {
+        "StatusCode": "404",
+        "ContentType": "text/plain",
+        "MessageBody": "No service answers here.",
+    },
+}
+
+
+class _Kept:
+    """What all four kinds share."""
+
+    def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
+        self._client = client
+
+    def _tags(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+        found = {}
+        for part in tags.in_parts(arns, TAGS_EACH):
+            with translated(f"DescribeTags of {len(part)} resources"):
+                answer = self._client.describe_tags(ResourceArns=part)
+            for one in answer["TagDescriptions"]:
+                found[one["ResourceArn"]] = tags.read(one["Tags"])
+        return found
+
+
+class LoadBalancers(_Kept):
+    """Load balancers: those that Slipway makes, and those that it is told of."""
+
+    kind = Kind.LOAD_BALANCER
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], _: Ids) -> list[Found]:
+        """Return the environment's own, and those that are wanted by ARN or name."""
+        told = {one.facts.get("arn"): one.name for one in wanted}
+        names = {one.once["name"]: one.name for one in wanted if one.owned}
+        there: list[Any] = []
+        with translated("DescribeLoadBalancers"):
+            pages = self._client.get_paginator("describe_load_balancers")
+            for page in pages.paginate():
+                there += page["LoadBalancers"]
+        labels = self._tags(one["LoadBalancerArn"] for one in there)
+        found = []
+        for one in there:
+            arn = one["LoadBalancerArn"]
+            owned = tags.is_owned(labels[arn], scope)
+            name = told.get(arn) or names.get(one["LoadBalancerName"])
+            if owned and name is None:
+                name = tags.name_in(labels[arn], one["LoadBalancerName"])
+            if name is not None:
+                found.append(self._found(name, one, owned=owned))
+        return found
+
+    def _found(self, name: str, one: Any, *, owned: bool) -> Found:
+        arn, groups = one["LoadBalancerArn"], one.get("SecurityGroups", [])
+        facts = {
+            "type": one["Type"],
+            "scheme": one["Scheme"],
+            "arn": arn,
+            "subnets": sorted(z["SubnetId"] for z in one["AvailabilityZones"]),
+            "security_groups": groups,
+        }
+        label = arn.partition(":loadbalancer/")[2]
+        parts = {"label": label, "dns_name": one.get("DNSName", "")}
+        if groups:
+            parts["security_group"] = groups[0]
+        return Found(self.kind, name, arn, facts, owned=owned, parts=parts)
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Make a load balancer without listeners."""
+        facts = ids.value(wanted.facts)
+        with translated(f"CreateLoadBalancer {wanted.name}"):
+            (made,) = self._client.create_load_balancer(
+                Name=wanted.once["name"],
+                Type=facts["type"],
+                Scheme=facts["scheme"],
+                Subnets=facts["subnets"],
+                SecurityGroups=facts.get("security_groups", []),
+                Tags=tags.upper(scope.tags(wanted)),
+            )["LoadBalancers"]
+        return self._found(wanted.name, made, owned=True)
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Put it into other subnets, or give it other groups."""
+        facts = ids.value(wanted.facts)
+        if facts["subnets"] != found.facts["subnets"]:
+            with translated(f"SetSubnets {found.name}"):
+                self._client.set_subnets(
+                    LoadBalancerArn=found.id, Subnets=facts["subnets"]
+                )
+        groups = facts.get("security_groups", [])
+        if groups != found.facts["security_groups"]:
+            with translated(f"SetSecurityGroups {found.name}"):
+                self._client.set_security_groups(
+                    LoadBalancerArn=found.id, SecurityGroups=groups
+                )
+
+    def remove(self, found: Found) -> None:
+        """Remove a load balancer with its listeners."""
+        with translated(f"DeleteLoadBalancer {found.name}"):
+            self._client.delete_load_balancer(LoadBalancerArn=found.id)
+
+
+class Listeners(_Kept):
+    """Ports of Application Load Balancers."""
+
+    kind = Kind.LISTENER
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return the listeners of the load balancers that are known."""
+        there: list[tuple[str, Any]] = []
+        for balancer in ids.of_kind(Kind.LOAD_BALANCER):
+            with translated(f"DescribeListeners {balancer.name}"):
+                pages = self._client.get_paginator("describe_listeners")
+                for page in pages.paginate(LoadBalancerArn=balancer.id):
+                    there += [
+                        (f"{balancer.name}:{one['Port']}", one)
+                        for one in page["Listeners"]
+                    ]
+        labels = self._tags(one["ListenerArn"] for _, one in there)
+        asked = {w.name: ids.shown(w.facts.get("certificates", [])) for w in wanted}
+        return [
+            self._found(
+                name,
+                one,
+                asked.get(name, []),
+                owned=tags.is_owned(labels[one["ListenerArn"]], scope),
+            )
+            for name, one in there
+        ]
+
+    def _found(
+        self, name: str, one: Any, asked: Sequence[str], *, owned: bool
+    ) -> Found:
+        facts: dict[str, Any] = {"protocol": one["Protocol"]}
+        if owned and one["Protocol"] == "HTTPS":
+            facts["certificates"] = self._certificates(one["ListenerArn"], asked)
+        return Found(self.kind, name, one["ListenerArn"], facts, owned=owned)
+
+    def _certificates(self, arn: str, asked: Sequence[str]) -> list[str]:
+        """Return each certificate once, the default first.
+
+        The others have no order of their own: those that are asked for come as asked.
+        """
+        found: list[Any] = []
+        with translated(f"DescribeListenerCertificates {arn}"):
+            pages = self._client.get_paginator("describe_listener_certificates")
+            for page in pages.paginate(ListenerArn=arn):
+                found += page["Certificates"]
+        places = {one: place for place, one in enumerate(asked)}
+        found.sort(
+            key=lambda one: (
+                not one["IsDefault"],
+                places.get(one["CertificateArn"], len(places)),
+                one["CertificateArn"],
+            )
+        )
+        return list(dict.fromkeys(one["CertificateArn"] for one in found))
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Listen, and answer 404 where no rule matches."""
+        once, facts = ids.value(wanted.once), ids.value(wanted.facts)
+        first, *more = asked = facts.get("certificates", []) or [None]
+        with translated(f"CreateListener {wanted.name}"):
+            (made,) = self._client.create_listener(
+                LoadBalancerArn=once["of"],
+                Port=once["port"],
+                Protocol=facts["protocol"],
+                Certificates=[{"CertificateArn": first}] if first else [],
+                DefaultActions=[NOBODYS],
+                Tags=tags.upper(scope.tags(wanted)),
+            )["Listeners"]
+        self._add(made["ListenerArn"], more)
+        return self._found(wanted.name, made, asked, owned=True)
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Give it another protocol, or other certificates."""
+        facts = ids.value(wanted.facts)
+        first, *more = facts.get("certificates", []) or [None]
+        with translated(f"ModifyListener {found.name}"):
+            self._client.modify_listener(
+                ListenerArn=found.id,
+                Protocol=facts["protocol"],
+                Certificates=[{"CertificateArn": first}] if first else [],
+            )
+        self._add(found.id, more)
+        surplus = {*found.facts.get("certificates", [])} - {first, *more}
+        if surplus:
+            with translated(f"RemoveListenerCertificates {found.name}"):
+                self._client.remove_listener_certificates(
+                    ListenerArn=found.id,
+                    Certificates=[{"CertificateArn": one} for one in sorted(surplus)],
+                )
+
+    def _add(self, arn: str, certificates: Sequence[str]) -> None:
+        if certificates:
+            with translated(f"AddListenerCertificates {arn}"):
+                self._client.add_listener_certificates(
+                    ListenerArn=arn,
+                    Certificates=[{"CertificateArn": one} for one in certificates],
+                )
+
+    def remove(self, found: Found) -> None:
+        """Listen there no more."""
+        with translated(f"DeleteListener {found.name}"):
+            self._client.delete_listener(ListenerArn=found.id)
+
+
+class TargetGroups(_Kept):
+    """Two target groups for each binding. Names are unique in an account's region."""
+
+    kind = Kind.TARGET_GROUP
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], _: Ids) -> list[Found]:
+        """Return the environment's groups, and others that have a wanted name."""
+        names = {one.name for one in wanted}
+        there: list[Any] = []
+        with translated("DescribeTargetGroups"):
+            pages = self._client.get_paginator("describe_target_groups")
+            for page in pages.paginate():
+                there += [
+                    one
+                    for one in page["TargetGroups"]
+                    if one["TargetGroupName"] in names
+                    or one["TargetGroupName"].startswith(f"{scope.environment}-")
+                ]
+        labels = self._tags(one["TargetGroupArn"] for one in there)
+        return [
+            self._found(
+                one,
+                labels[one["TargetGroupArn"]],
+                scope,
+                # A call for each: only for those that are compared.
+                whole=one["TargetGroupName"] in names,
+            )
+            for one in there
+        ]
+
+    def _found(
+        self, one: Any, labels: dict[str, str], scope: Scope, *, whole: bool
+    ) -> Found:
+        arn = one["TargetGroupArn"]
+        owned = tags.is_owned(labels, scope)
+        matcher = one.get("Matcher", {})
+        facts = {
+            "protocol": one["Protocol"],
+            "version": one.get("ProtocolVersion"),
+            "vpc": one["VpcId"],
+            "target_type": one["TargetType"],
+            "health": {
+                "path": one.get("HealthCheckPath"),
+                "port": one["HealthCheckPort"],
+                "codes": matcher.get("HttpCode") or matcher.get("GrpcCode"),
+                "interval_seconds": one["HealthCheckIntervalSeconds"],
+                "timeout_seconds": one["HealthCheckTimeoutSeconds"],
+                "healthy_threshold": one["HealthyThresholdCount"],
+                "unhealthy_threshold": one["UnhealthyThresholdCount"],
+            },
+        }
+        if owned and whole:
+            facts[_DELAY_FACT] = self._delay(arn)
+        parts = {"label": arn.rpartition(":")[2]}
+        name, service = one["TargetGroupName"], tags.service_of(labels)
+        return Found(self.kind, name, arn, facts, service, owned=owned, parts=parts)
+
+    def _delay(self, arn: str) -> int:
+        with translated(f"DescribeTargetGroupAttributes {arn}"):
+            answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
+        values = {one["Key"]: one["Value"] for one in answer["Attributes"]}
+        return int(values[_DELAY])
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Make a group without targets."""
+        facts, labels = ids.value(wanted.facts), scope.tags(wanted)
+        with translated(f"CreateTargetGroup {wanted.name}"):
+            (made,) = self._client.create_target_group(
+                Name=wanted.name,
+                Protocol=facts["protocol"],
+                ProtocolVersion=facts["version"],
+                Port=wanted.once["port"],
+                VpcId=facts["vpc"],
+                TargetType=facts["target_type"],
+                Tags=tags.upper(labels),
+                **_checks(facts),
+            )["TargetGroups"]
+        self._set_delay(made["TargetGroupArn"], facts)
+        return self._found(made, labels, scope, whole=False)
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Ask targets in another way, or let them finish for another time."""
+        facts = ids.value(wanted.facts)
+        if facts["health"] != found.facts["health"]:
+            with translated(f"ModifyTargetGroup {found.name}"):
+                self._client.modify_target_group(
+                    TargetGroupArn=found.id, **_checks(facts)
+                )
+        if facts[_DELAY_FACT] != found.facts[_DELAY_FACT]:
+            self._set_delay(found.id, facts)
+
+    def _set_delay(self, arn: str, facts: Any) -> None:
+        delay = str(facts[_DELAY_FACT])
+        with translated(f"ModifyTargetGroupAttributes {arn}"):
+            self._client.modify_target_group_attributes(
+                TargetGroupArn=arn, Attributes=[{"Key": _DELAY, "Value": delay}]
+            )
+
+    def remove(self, found: Found) -> None:
+        """Remove a group; refused while a rule names it."""
+        with translated(f"DeleteTargetGroup {found.name}"):
+            self._client.delete_target_group(TargetGroupArn=found.id)
+
+
+_DELAY = "deregistration_delay.timeout_seconds"
+_DELAY_FACT = "deregistration_delay_seconds"
+
+
+def _checks(facts: Any) -> Any:
+    """Return how targets are asked, as ELB takes it."""
+    health = facts["health"]
+    kind = "GrpcCode" if facts["version"] == "GRPC" else "HttpCode"
+    return {
+        "HealthCheckProtocol": "HTTP",
+        "HealthCheckPath": health["path"],
+        "HealthCheckPort": health["port"],
+        "HealthCheckIntervalSeconds": health["interval_seconds"],
+        "HealthCheckTimeoutSeconds": health["timeout_seconds"],
+        "HealthyThresholdCount": health["healthy_threshold"],
+        "UnhealthyThresholdCount": health["unhealthy_threshold"],
+        "Matcher": {kind: health["codes"]},
+    }
+
+
+class ListenerRules(_Kept):
+    """Which requests are whose. A rule has no name: a tag gives it one."""
+
+    kind = Kind.LISTENER_RULE
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return the environment's rules on the listeners that are known.
+
+        With them others that take the requests of wanted ones that are not there.
+        """
+        there: list[tuple[str, Any]] = []
+        for listener in ids.of_kind(Kind.LISTENER):
+            there += [(listener.id, rule) for rule in self._rules(listener.id)]
+        labels = self._tags(rule["RuleArn"] for _, rule in there)
+        found = [
+            self._found(listener, rule, labels[rule["RuleArn"]])
+            for listener, rule in there
+            if tags.is_owned(labels[rule["RuleArn"]], scope)
+        ]
+        lacking = {one.name for one in wanted} - {one.name for one in found}
+        names = {
+            _requests(ids.shown(one.facts)): one.name
+            for one in wanted
+            if one.name in lacking
+        }
+        own = {one.id for one in found}
+        foreign = [
+            self._found(*one, {}) for one in there if one[1]["RuleArn"] not in own
+        ]
+        found += [
+            replace(one, name=names[_requests(one.facts)], owned=False)
+            for one in foreign
+            if _requests(one.facts) in names
+        ]
+        return found
+
+    def _rules(self, listener_arn: str) -> list[Any]:
+        rules: list[Any] = []
+        with translated(f"DescribeRules {listener_arn}"):
+            pages = self._client.get_paginator("describe_rules")
+            for page in pages.paginate(ListenerArn=listener_arn):
+                rules += [rule for rule in page["Rules"] if not rule["IsDefault"]]
+        return rules
+
+    def _found(self, listener: str, rule: Any, labels: dict[str, str]) -> Found:
+        arn = rule["RuleArn"]
+        facts = {
+            "listener": listener,
+            "conditions": sorted(map(_condition, rule["Conditions"])),
+            "priority": int(rule["Priority"]),
+            "groups": _groups(rule["Actions"]),
+        }
+        name, service = tags.name_in(labels, arn), tags.service_of(labels)
+        return Found(self.kind, name, arn, facts, service)
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Make a rule. Where no priority is wanted it gets the first that is free.
+
+        A rule of Slipway's own that has the wanted place goes to a free one.
+        """
+        facts, once = ids.value(wanted.facts), ids.value(wanted.once)
+        labels = scope.tags(wanted)
+        there = self._places(facts["listener"])
+        free = [n for n in range(1, LAST_PRIORITY + 1) if n not in there]
+        if facts.get("priority") in there:
+            occupant = there[facts["priority"]]
+            self._move(wanted.name, {occupant: free[0]}, ids)
+        with translated(f"CreateRule {wanted.name}"):
+            try:
+                (made,) = self._client.create_rule(
+                    ListenerArn=facts["listener"],
+                    Priority=facts.get("priority")
+                    or free[-1 if once.get("last") else 0],
+                    Conditions=_conditions(facts["conditions"]),
+                    Actions=[_action(once["forward"])],
+                    Tags=tags.upper(labels),
+                )["Rules"]
+            except ClientError as error:
+                if code_of(error) == "PriorityInUse" and "priority" not in facts:
+                    said = f"{wanted.name}: somebody else took the rule's place"
+                    raise Unavailable(said) from error
+                raise
+        return self._found(facts["listener"], made, labels)
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Give it other conditions or another place; never other weights.
+
+        A rule of Slipway's own that has that place takes this one's.
+        """
+        facts = ids.value(wanted.facts)
+        if facts["conditions"] != found.facts["conditions"]:
+            with translated(f"ModifyRule {found.name}"):
+                self._client.modify_rule(
+                    RuleArn=found.id, Conditions=_conditions(facts["conditions"])
+                )
+        if "groups" in facts and facts["groups"] != found.facts["groups"]:
+            action = _action(ids.value(wanted.once)["forward"])
+            with translated(f"ModifyRule {found.name}"):
+                self._client.modify_rule(RuleArn=found.id, Actions=[action])
+        if facts.get("priority", found.facts["priority"]) != found.facts["priority"]:
+            there = self._places(facts["listener"])
+            occupant = there.get(facts["priority"], found.id)
+            (own,) = [place for place, arn in there.items() if arn == found.id]
+            if occupant != found.id:
+                moves = {found.id: facts["priority"], occupant: own}
+            else:
+                moves = {found.id: facts["priority"]}
+            self._move(found.name, moves, ids)
+
+    def _places(self, listener_arn: str) -> dict[int, str]:
+        """Return which rule has which priority."""
+        return {int(r["Priority"]): r["RuleArn"] for r in self._rules(listener_arn)}
+
+    def _move(self, name: str, places: dict[str, int], ids: Ids) -> None:
+        """Give rules other priorities at once; raise Refused where one is foreign."""
+        own = {one.id for one in ids.of_kind(self.kind)}
+        foreign = sorted(places.keys() - own)
+        if foreign:
+            raise Refused(
+                f"{name} is to have the place of {foreign[0]}, a rule that Slipway "
+                "did not make: give one of both another priority"
+            )
+        with translated(f"SetRulePriorities for {name}"):
+            self._client.set_rule_priorities(
+                RulePriorities=[
+                    {"RuleArn": arn, "Priority": place} for arn, place in places.items()
+                ]
+            )
+
+    def remove(self, found: Found) -> None:
+        """Remove a rule: requests that matched it go on to the next."""
+        with translated(f"DeleteRule {found.name}"):
+            self._client.delete_rule(RuleArn=found.id)
+
+
+class Routes(_Kept):
+    """Whether rules lead to tasks. One that is closed is opened; weights are let be."""
+
+    kind = Kind.ROUTE
+
+    def found(self, _: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return whether the wanted rules, that are known, lead anywhere."""
+        names = {one.name for one in wanted}
+        return [
+            Found(
+                self.kind,
+                rule.name,
+                rule.id,
+                {"is_open": bool(rule.facts["groups"])},
+                rule.service,
+            )
+            for rule in ids.of_kind(Kind.LISTENER_RULE)
+            if rule.name in names
+        ]
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Raise Unavailable: a route is its rule's, and that is not there."""
+        del scope, ids
+        raise Unavailable(f"listener rule {wanted.name} is not there yet")
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Lead to the primary alone; raise Unavailable until it is healthy there."""
+        once = ids.value(wanted.once)
+        group, needed = once["healthy_in"], max(once["tasks"], 1)
+        with translated(f"DescribeTargetHealth {group}"):
+            answer = self._client.describe_target_health(TargetGroupArn=group)
+        states = [
+            target["TargetHealth"]["State"]
+            for target in answer["TargetHealthDescriptions"]
+        ]
+        healthy = states.count("healthy")
+        if healthy < needed:
+            said = f"{healthy} of {needed} tasks are healthy"
+            raise Unavailable(f"listener rule {found.name} stays closed: {said}")
+        with translated(f"ModifyRule {found.name}"):
+            self._client.modify_rule(
+                RuleArn=found.id, Actions=[_action(once["forward"])]
+            )
+
+
+def _requests(facts: Any) -> str:
+    """Return which requests a rule takes, in a form to compare."""
+    return str((facts["listener"], facts["conditions"]))
+
+
+_VALUES = {
+    "host-header": "HostHeaderConfig",
+    "path-pattern": "PathPatternConfig",
+    "http-header": "HttpHeaderConfig",
+    "http-request-method": "HttpRequestMethodConfig",
+    "source-ip": "SourceIpConfig",
+}
+
+
+def _condition(condition: Any) -> list[Any]:
+    """Return a condition as desired ones are written; see provision.desired."""
+    field = condition["Field"]
+    config = condition.get(_VALUES.get(field, ""), {})
+    values = config.get("Values") or condition.get("Values", [])
+    return [field, config.get("HttpHeaderName", ""), sorted(values)]
+
+
+def _conditions(conditions: Sequence[Any]) -> list[Any]:
+    written = []
+    for field, header, values in conditions:
+        named = {"HttpHeaderName": header} if header else {}
+        written.append({"Field": field, _VALUES[field]: {**named, "Values": values}})
+    return written
+
+
+def _groups(actions: Sequence[Any]) -> list[str]:
+    """Return the groups that a rule forwards to, sorted."""
+    found: list[str] = []
+    for action in actions:
+        if action["Type"] == "forward":
+            config = action.get("ForwardConfig", {}).get("TargetGroups", [])
+            found += [g["TargetGroupArn"] for g in config] or [action["TargetGroupArn"]]
+    return sorted(found)
+
+
+def _action(shares: Sequence[Any] | None) -> Any:
+    """Return what a new rule does: a fixed answer while no release is healthy."""
+    if shares is None:
+        return CLOSED
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in shares]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}

@@ -1,0 +1,190 @@
+"""The registry: Cloud Map's namespaces and the services in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
+from slipway.errors import Refused, Unavailable
+from slipway.gateways import tags
+from slipway.gateways.failures import code_of, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
+
+from botocore.exceptions import ClientError
+
+TYPES = {"DNS_PRIVATE": "dns", "DNS_PUBLIC": "public dns", "HTTP": "http"}
+
+
+class Namespaces:
+    """The namespace in which services find each other."""
+
+    kind = Kind.NAMESPACE
+
+    def __init__(self, client: ServiceDiscoveryClient) -> None:
+        self._client = client
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], _: Ids) -> list[Found]:
+        """Return the namespaces that have a wanted name."""
+        names = [one.name for one in wanted]
+        if not names:
+            return []
+        found = []
+        with translated(f"ListNamespaces {', '.join(names)}"):
+            pages = self._client.get_paginator("list_namespaces")
+            for page in pages.paginate():
+                found += [
+                    self._found(one, scope)
+                    for one in page["Namespaces"]
+                    if one["Name"] in names
+                ]
+        return found
+
+    def _found(self, one: Any, scope: Scope) -> Found:
+        answer = self._client.list_tags_for_resource(ResourceARN=one["Arn"])
+        owned = tags.is_owned(tags.read(answer["Tags"]), scope)
+        facts = {"type": TYPES[one["Type"]]}
+        return Found(self.kind, one["Name"], one["Id"], facts, owned=owned)
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Make a namespace; raise Unavailable until it is there, to come back."""
+        request: Any = {
+            "Name": wanted.name,
+            "CreatorRequestId": f"slipway-{scope.environment}-{wanted.name}",
+            "Description": f"kept by Slipway for {scope.environment}",
+            "Tags": tags.upper(scope.tags(wanted)),
+        }
+        with translated(f"create namespace {wanted.name}"):
+            try:
+                if wanted.facts["type"] == "dns":
+                    answer = self._client.create_private_dns_namespace(
+                        Vpc=wanted.once["vpc"], **request
+                    )
+                else:
+                    answer = self._client.create_http_namespace(**request)
+                operation = answer["OperationId"]
+            except ClientError as error:
+                if code_of(error) != "DuplicateRequest":
+                    raise
+                response: Any = error.response
+                operation = response["DuplicateOperationId"]
+            state: Any = self._client.get_operation(OperationId=operation)["Operation"]
+        if state["Status"] == "FAIL":
+            why = state.get("ErrorMessage", state.get("ErrorCode", ""))
+            raise Refused(f"namespace {wanted.name} could not be made: {why}")
+        if state["Status"] != "SUCCESS":
+            raise Unavailable(f"namespace {wanted.name} is still being made")
+        made = state["Targets"]["NAMESPACE"]
+        return Found(self.kind, wanted.name, made, ids.shown(wanted.facts))
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Refuse: a namespace stays what it is."""
+        raise Refused(f"{found.name} does not become {ids.shown(wanted.facts)}")
+
+    def remove(self, found: Found) -> None:
+        """Remove a namespace; refused while services are in it, and until it is gone.
+
+        Cloud Map takes a while to remove it and its zone (DeleteNamespace), and refuses
+        a second request meanwhile.
+        """
+        with translated(f"DeleteNamespace {found.name}"):
+            operation = self._client.delete_namespace(Id=found.id)["OperationId"]
+            state: Any = self._client.get_operation(OperationId=operation)["Operation"]
+        if state["Status"] != "SUCCESS":
+            why = state.get("ErrorMessage") or "it is being removed"
+            raise Refused(f"namespace {found.name} is still there: {why}")
+
+
+class RegistryServices:
+    """Services of the registry; ECS registers their instances."""
+
+    kind = Kind.REGISTRY_SERVICE
+
+    def __init__(self, client: ServiceDiscoveryClient) -> None:
+        self._client = client
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return the services of the environment's namespace."""
+        del wanted
+        mark = _mark(scope)
+        return [
+            Found(
+                self.kind,
+                one["Name"],
+                one["Arn"],
+                {"ttl_seconds": _ttl(one)},
+                one["Name"],
+                owned=one.get("Description", "") == mark,
+                parts={"id": one["Id"], "description": one.get("Description", "")},
+            )
+            for namespace in ids.of_kind(Kind.NAMESPACE)
+            for one in self._services(namespace.id)
+        ]
+
+    def _services(self, namespace_id: str) -> Iterator[Any]:
+        with translated(f"ListServices {namespace_id}"):
+            pages = self._client.get_paginator("list_services")
+            for page in pages.paginate(
+                Filters=[{"Name": "NAMESPACE_ID", "Values": [namespace_id]}]
+            ):
+                yield from page["Services"]
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Make a service without instances."""
+        once, ttl = ids.value(wanted.once), wanted.facts["ttl_seconds"]
+        by_dns: Any = {} if ttl is None else {"DnsConfig": _dns(ttl)}
+        with translated(f"CreateService {wanted.name} in the registry"):
+            made = self._client.create_service(
+                Name=wanted.name,
+                NamespaceId=once["namespace"],
+                CreatorRequestId=f"slipway-{once['namespace']}-{wanted.name}",
+                Description=_mark(scope),
+                Tags=tags.upper(scope.tags(wanted)),
+                # ECS tells by this whether a task's containers are healthy.
+                HealthCheckCustomConfig={"FailureThreshold": 1},
+                **by_dns,
+            )["Service"]
+        return Found(
+            self.kind,
+            wanted.name,
+            made["Arn"],
+            dict(wanted.facts),
+            wanted.service,
+            parts={"id": made["Id"], "description": _mark(scope)},
+        )
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Give a service another time to live.
+
+        The description goes with it, by which the service is known to be Slipway's.
+        """
+        del ids
+        dns: Any = {"DnsRecords": _dns(wanted.facts["ttl_seconds"])["DnsRecords"]}
+        change: Any = {"Description": found.parts["description"], "DnsConfig": dns}
+        with translated(f"UpdateService {found.name} in the registry"):
+            self._client.update_service(Id=found.parts["id"], Service=change)
+
+    def remove(self, found: Found) -> None:
+        """Remove a service; refused while instances are in it."""
+        with translated(f"DeleteService {found.name} of the registry"):
+            self._client.delete_service(Id=found.parts["id"])
+
+
+def _mark(scope: Scope) -> str:
+    """Return what the environment's services are told by: lists have no tags."""
+    return f"kept by Slipway for {scope.environment}"
+
+
+def _dns(ttl_seconds: int) -> Any:
+    return {
+        "RoutingPolicy": "MULTIVALUE",
+        "DnsRecords": [{"Type": "A", "TTL": ttl_seconds}],
+    }
+
+
+def _ttl(service: Any) -> int | None:
+    records = service.get("DnsConfig", {}).get("DnsRecords", [])
+    return records[0]["TTL"] if records else None
