@@ -79,7 +79,7 @@ async def scaled(*, twice: bool = False) -> Story:
     """Roll out a good release of a service that scales out in mid-rollout."""
     async with road(SCALED, scaling=BOUNDS, min_tasks=2) as world:
         if twice:
-            _repeat_stages(world.cloud.functions)
+            repeat_stages(world.cloud.functions)
         world.demand(4)
         await world.first_release()
         await world.until(lambda: len(world.tasks(Slot.A)) == 4)
@@ -173,11 +173,11 @@ async def _released(*, twice: bool) -> AsyncIterator[tuple[Road, Flow]]:
     """Begin with a first release; `twice` runs every stage two times."""
     async with road() as world:
         if twice:
-            _repeat_stages(world.cloud.functions)
+            repeat_stages(world.cloud.functions)
         yield world, await world.first_release()
 
 
-def _repeat_stages(functions: Functions) -> None:
+def repeat_stages(functions: Functions) -> None:
     """Run stages as if each died after its writes and before its answer."""
     invoke = functions.invoke
 

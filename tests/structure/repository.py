@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ROOT / "functions"
 CORE = ROOT / "layers" / "core" / "src"
+CLIENT = ROOT / "clients" / "python" / "src"
 STATE_MACHINES = ROOT / "statemachines"
 BUILD = ROOT / ".aws-sam" / "build"
 
@@ -77,13 +78,18 @@ def definition(name: str) -> Definition:
     return load(path.read_text(), path.name)
 
 
-def stages(name: str = "rollout") -> list[str]:
+def all_stages() -> list[str]:
+    """Return the stages of rollouts, then those of provisioning."""
+    return [*stages("rollout"), *stages("provision")]
+
+
+def stages(name: str) -> list[str]:
     """Return the stages in the order in which a state machine names them.
 
     What a nested state machine runs stands where it is nested.
     """
     ordered: list[str] = []
-    for state in definition(name).states.values():
+    for state in definition(name).every_state():
         arguments = state.fields.get("Arguments", {})
         if "FunctionName" in arguments:
             ordered.append(

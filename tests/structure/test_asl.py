@@ -41,7 +41,7 @@ def test_a_definition_is_sound_and_follows_the_house(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=named)
 def test_a_last_resort_tries_again_whatever_fails_but_what_is_final(path: Path) -> None:
-    for state in load(path.read_text(), path.name).states.values():
+    for state in load(path.read_text(), path.name).every_state():
         if state.name in LAST_RESORTS and "FunctionName" in state.fields["Arguments"]:
             *final, last = state.retriers
             assert [r for r in final if r.max_attempts > 0] == []
@@ -54,7 +54,7 @@ def test_a_last_resort_tries_again_whatever_fails_but_what_is_final(path: Path) 
 def test_a_definition_is_small_and_says_what_it_takes_and_gives(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LINES_LIMIT
-    assert len(load(text, path.name).states) < 30
+    assert len(list(load(text, path.name).every_state())) < 30
     header = "\n".join(re.findall(r"^#.*", text, re.MULTILINE))
     for part in ("Input:", "Output:", "Errors:"):
         assert part in header
@@ -94,7 +94,7 @@ def test_a_state_machine_is_given_what_it_asks_for_and_no_more(name: str) -> Non
 def test_a_task_outlasts_its_function(path: Path) -> None:
     """But for waits: their function leaves a token; too late costs a look at most."""
     default = template()["Globals"]["Function"]["Timeout"]
-    for state in load(path.read_text(), path.name).states.values():
+    for state in load(path.read_text(), path.name).every_state():
         function = state.fields.get("Arguments", {}).get("FunctionName")
         if function is not None and not _waits(state):
             name = function.removeprefix("${").removesuffix("Arn}")
@@ -104,7 +104,7 @@ def test_a_task_outlasts_its_function(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DEFINITIONS, ids=named)
 def test_a_wait_ends_and_goes_on_whatever_becomes_of_its_function(path: Path) -> None:
-    for state in load(path.read_text(), path.name).states.values():
+    for state in load(path.read_text(), path.name).every_state():
         if _waits(state):
             seconds = state.fields["TimeoutSeconds"]
             assert (

@@ -12,6 +12,7 @@ from localcloud.asl import load
 from pydantic import TypeAdapter
 from slipway.domain.control import Verb, read_command
 from slipway.domain.diagnosis import Trouble
+from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.pushes import read_push
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Service
@@ -29,9 +30,11 @@ DOCUMENTS = sorted(
         "examples/**/*.md",
         "statemachines/*.md",
         "benchmarks/*.md",
+        "clients/*/*.md",
     )
     for path in ROOT.glob(pattern)
 )
+STATE_MACHINE_NAMES = ("rollout", "admit", "step", "restore", "provision", "services")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -125,14 +128,26 @@ def test_workflow_inputs_are_what_stages_read() -> None:
         assert reader.validate_python(known).rollout_id
 
 
-@pytest.mark.parametrize("name", ["rollout", "admit", "step", "restore"])
+def test_provision_inputs_are_what_its_stages_read() -> None:
+    reader = TypeAdapter(ProvisionRequest)
+    found = [
+        reader.validate_python(document)
+        for document in documents(STATE_MACHINES / "README.md")
+        if "run" in document
+    ]
+    assert len(found) == 3
+    assert [one.removal is None for one in found] == [True, False, True]
+    assert found[2].services == ("orders",)
+
+
+@pytest.mark.parametrize("name", STATE_MACHINE_NAMES)
 def test_a_diagram_shows_the_states_that_there_are(name: str) -> None:
     text = (STATE_MACHINES / "README.md").read_text()
     section = text.split(f"\n## {name}\n")[1].split("\n## ")[0]
     (diagram,) = re.findall(r"```mermaid\n(.*?)```", section, re.DOTALL)
     shown = set(re.findall(r"\b([A-Z]\w+)(?= -->|:|$)", diagram, re.MULTILINE))
     path = STATE_MACHINES / f"{name}.asl.yaml"
-    states = load(path.read_text(), path.name).states.values()
+    states = list(load(path.read_text(), path.name).every_state())
     known = {state.name for state in states}
     assert shown <= known
     tasks = {state.name for state in states if state.type in {"Task", "Wait"}}

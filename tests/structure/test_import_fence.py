@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.structure.repository import CORE, FUNCTIONS, ROOT
+from tests.structure.repository import CLIENT, CORE, FUNCTIONS, ROOT
 
 CORE_MODULES = sorted(CORE.rglob("*.py"))
 DOMAIN = CORE / "slipway" / "domain"
@@ -67,7 +67,8 @@ def named(path: Path) -> str:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=named)
 def test_nothing_shipped_imports_what_is_not(path: Path) -> None:
-    assert not tops(path) & {"localcloud", "slipway_cli", "tests", "moto", "pytest"}
+    development = {"localcloud", "slipway_cli", "tests", "moto", "pytest"}
+    assert not tops(path) & (development | {"slipway_client"})
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=named)
@@ -123,6 +124,14 @@ def test_a_function_uses_the_core_and_no_other_function(path: Path) -> None:
     assert tops(path) <= allowed | sys.stdlib_module_names
 
 
+@pytest.mark.parametrize("path", sorted(CLIENT.rglob("*.py")), ids=named)
+def test_the_client_uses_itself_and_boto3_where_it_asks_the_registry(
+    path: Path,
+) -> None:
+    outside = tops(path) - {"slipway_client"} - sys.stdlib_module_names
+    assert outside <= ({"boto3", "botocore"} if path.stem == "registry" else set())
+
+
 def test_a_functions_folder_holds_its_handler_and_nothing_else() -> None:
     files = [p for p in FUNCTIONS.rglob("*") if p.is_file() and p.suffix != ".pyc"]
     assert {p.name for p in files} == {"app.py"}
@@ -136,6 +145,6 @@ def test_a_handler_is_short_enough_to_read(path: Path) -> None:
 
 def test_no_file_is_named_for_what_nobody_could_name() -> None:
     banned = {"utils", "helpers", "manager", "common", "misc"}
-    roots = [CORE, FUNCTIONS, ROOT / "cli" / "src", ROOT / "localcloud" / "src"]
+    roots = [CORE, FUNCTIONS, CLIENT, ROOT / "cli" / "src", ROOT / "localcloud" / "src"]
     named = [p for root in roots for p in root.rglob("*") if p.stem in banned]
     assert named == []

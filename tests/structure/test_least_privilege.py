@@ -25,12 +25,21 @@ from tests.structure.repository import (
 
 GATEWAYS = CORE / "slipway" / "gateways"
 SERVICES = {
+    "acm": ("acm", "acm"),
     "autoscaling": ("application-autoscaling", "application-autoscaling"),
+    "autoscaling_resources": ("application-autoscaling", "application-autoscaling"),
     "cloudwatch": ("cloudwatch", "cloudwatch"),
+    "ec2": ("ec2", "ec2"),
     "ecr": ("ecr", "ecr"),
     "ecs": ("ecs", "ecs"),
+    "ecs_resources": ("ecs", "ecs"),
     "elbv2": ("elbv2", "elasticloadbalancing"),
+    "elbv2_ingress": ("elbv2", "elasticloadbalancing"),
     "events": ("events", "events"),
+    "logs": ("logs", "logs"),
+    "route53": ("route53", "route53"),
+    "s3": ("s3", "s3"),
+    "servicediscovery": ("servicediscovery", "servicediscovery"),
     "stepfunctions": ("stepfunctions", "states"),
     "table": ("dynamodb", "dynamodb"),
 }
@@ -47,12 +56,55 @@ transaction the action is the same (transaction-apis-iam)."""
 
 NO_ACTION = {"get_paginator"}
 
+OTHERWISE = {
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+}
+"""Calls whose action has another name; versions are read by VersionId only (Service
+Authorization Reference, Amazon S3)."""
+
+HANDED_ON = {
+    "clear": ("found", "remove"),
+    "keep": ("found", "make", "change"),
+    "look": ("found",),
+}
+"""What functions of provisioning call of the gateways that they are given."""
+
+WITHIN = {
+    "self._journal": ("journal", "Journal"),
+    "self._table": ("table", "Table"),
+    "self._targets": ("autoscaling", "Autoscaling"),
+    "self._zones": ("route53", "HostedZones"),
+}
+"""Gateways that gateways work with."""
+
 BESIDES = {
+    "acm:RequestCertificate": {"acm:AddTagsToCertificate"},
     "application-autoscaling:RegisterScalableTarget": {
         "ecs:DescribeServices",
         "ecs:UpdateService",
     },
+    "ec2:AuthorizeSecurityGroupIngress": {"ec2:CreateTags"},
+    "ec2:CreateSecurityGroup": {"ec2:CreateTags"},
+    "ecs:CreateCluster": {"ecs:TagResource"},
+    "ecs:CreateService": {"ecs:TagResource", "iam:PassRole"},
     "ecs:RegisterTaskDefinition": {"ecs:TagResource", "iam:PassRole"},
+    "elasticloadbalancing:CreateListener": {"elasticloadbalancing:AddTags"},
+    "elasticloadbalancing:CreateLoadBalancer": {"elasticloadbalancing:AddTags"},
+    "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
+    "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
+    "logs:CreateLogGroup": {"logs:TagResource"},
+    "servicediscovery:CreateHttpNamespace": {"servicediscovery:TagResource"},
+    "servicediscovery:CreatePrivateDnsNamespace": {
+        "servicediscovery:TagResource",
+        "ec2:DescribeRegions",
+        "ec2:DescribeVpcs",
+        "route53:CreateHostedZone",
+    },
+    "servicediscovery:CreateService": {
+        "servicediscovery:TagResource",
+        "route53:GetHostedZone",
+    },
 }
 """What AWS asks for along with an action: tags and roles that go with it, and what it
 is to do in the caller's name (Application Auto Scaling user guide,
@@ -73,13 +125,15 @@ def tree(path: Path) -> ast.Module:
 
 def gateway_class(gateway: str) -> tuple[str, str]:
     """Return the module and class that the wiring says `app.GATEWAY` is."""
-    wiring = tree(CORE / "slipway" / "wiring.py")
-    (app,) = [n for n in wiring.body if isinstance(n, ast.ClassDef) and n.name == "App"]
-    (name,) = [
+    roots = [tree(CORE / "slipway" / f"{name}.py") for name in ("wiring", "estate")]
+    (name,) = {
         ast.unparse(field.annotation)
+        for root in roots
+        for app in root.body
+        if isinstance(app, ast.ClassDef) and app.name in {"App", "Estate"}
         for field in app.body
         if isinstance(field, ast.AnnAssign) and ast.unparse(field.target) == gateway
-    ]
+    }
     (module,) = [
         path.stem
         for path in GATEWAYS.glob("*.py")
@@ -91,11 +145,9 @@ def gateway_class(gateway: str) -> tuple[str, str]:
 def calls_of(module: str, class_: str, method: str) -> set[str]:
     """Return the IAM actions that a gateway's method can come to need."""
     source = tree(GATEWAYS / f"{module}.py").body
-    (body,) = [
-        node.body
-        for node in source
-        if isinstance(node, ast.ClassDef) and node.name == class_
-    ]
+    classes = {n.name: n for n in source if isinstance(n, ast.ClassDef)}
+    bases = {ast.unparse(base) for base in classes[class_].bases} & classes.keys()
+    body = [n for name in (*bases, class_) for n in classes[name].body]
     functions = {n.name: n for n in source if isinstance(n, ast.FunctionDef)}
     methods = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     needed: set[str] = set()
@@ -125,15 +177,16 @@ def called(module: str, owner: str, attr: str) -> set[str]:
     """Return the actions of `OWNER.ATTR` in a gateway's method."""
     if owner == "self._client" and attr not in NO_ACTION:
         return {action(module, attr)}
-    if owner == "self._table" and not attr.startswith("write"):
-        return calls_of("table", "Table", attr)
+    if owner in WITHIN and not (owner == "self._table" and attr.startswith("write")):
+        return calls_of(*WITHIN[owner], attr)
     return set()
 
 
 def action(module: str, method: str) -> str:
     """Return the IAM action of a boto3 method."""
     service, prefix = SERVICES[module]
-    return f"{prefix}:{operations(service)[method]}"
+    name = f"{prefix}:{operations(service)[method]}"
+    return OTHERWISE.get(name, name)
 
 
 @cache
@@ -167,19 +220,31 @@ def reached(path: Path, names: set[str] | None = None) -> Iterator[tuple[str, st
         if name in seen:
             continue
         seen.add(name)
+        yield from used(own[name])
         for node in ast.walk(own[name]):
-            if isinstance(node, ast.Attribute):
-                owner = ast.unparse(node.value)
-                if owner.startswith("app.") and owner.count(".") == 1:
-                    gateway = owner.removeprefix("app.")
-                    if gateway != "settings":
-                        yield gateway, node.attr
-            elif isinstance(node, ast.Name) and node.id in own:
+            if isinstance(node, ast.Name) and node.id in own:
                 waiting.append(node.id)
             elif isinstance(node, ast.Name) and node.id in imported:
                 source, original = imported[node.id]
                 if (into := module_path(source)) and GATEWAYS not in into.parents:
                     yield from reached(into, {original})
+
+
+def used(function: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    """Give each (gateway, method) that a function names, or hands on."""
+    for node in ast.walk(function):
+        match node:
+            case ast.Attribute(
+                value=ast.Attribute(value=ast.Name("app"), attr=gateway)
+            ):
+                if gateway != "settings":
+                    yield gateway, node.attr
+            case ast.Call(func=ast.Name(id=taker), args=arguments):
+                for argument in arguments:
+                    match argument:
+                        case ast.Attribute(value=ast.Name("app"), attr=gateway):
+                            for method in HANDED_ON.get(taker, ()):
+                                yield gateway, method
 
 
 def needed_actions(stem: str) -> set[str]:

@@ -12,10 +12,10 @@ from tests.structure.repository import (
     TEMPLATE,
     Resource,
     actions,
+    all_stages,
     functions,
     pascal,
     resources,
-    stages,
     statements,
     stems,
     template,
@@ -33,6 +33,9 @@ BANNERS = [
 ]
 BANNER = re.compile(r"^  # =+ ([A-Z ]+) =+$")
 OWN = "${EnvironmentName}"
+UNTAGGED = {"MakeGroupsInVpcs", "ChangeRules"}
+"""Statements about what stands beside a tagged resource in the same call: the VPC of a
+group that is made, and rules, which only that group leads to."""
 
 
 def under_banners() -> dict[str, list[str]]:
@@ -84,13 +87,13 @@ def test_each_banner_heads_all_of_its_kind(banner: str, kind: str) -> None:
 
 def test_stages_stand_in_the_order_of_the_state_machine() -> None:
     under = [n for n in under_banners()["STAGES"] if n in functions()]
-    assert under == [f"{stage}Function" for stage in stages()]
+    assert under == [f"{stage}Function" for stage in all_stages()]
 
 
 def test_all_other_functions_are_reactions() -> None:
     under = [n for n in under_banners()["REACTIONS"] if n in functions()]
     assert under == [
-        f for f in functions() if f.removesuffix("Function") not in stages()
+        f for f in functions() if f.removesuffix("Function") not in all_stages()
     ]
 
 
@@ -109,7 +112,7 @@ def test_one_stem_names_folder_function_and_state() -> None:
         for name, function in functions().items()
         if any(e["Type"] == "SQS" for e in _events(function))
     }
-    assert {pascal(stem) for stem in stems()} == set(stages()) | reactions
+    assert {pascal(stem) for stem in stems()} == set(all_stages()) | reactions
     assert all(pascal(s) in reactions for s in stems() if s.startswith("on_"))
 
 
@@ -279,19 +282,23 @@ def test_roles_are_passed_only_to_tasks_and_only_of_this_environment(name: str) 
 def test_what_slipway_changes_carries_its_tag(name: str) -> None:
     existing = {"aws:ResourceTag/slipway:environment": {"Ref": "EnvironmentName"}}
     new = {"aws:RequestTag/slipway:environment": {"Ref": "EnvironmentName"}}
-    conditions = {
-        "ecs:UpdateService": existing,
-        "elasticloadbalancing:ModifyListener": existing,
-        "elasticloadbalancing:ModifyRule": existing,
-        "ecs:RegisterTaskDefinition": new,
-        "ecs:TagResource": {"ecs:CreateAction": "RegisterTaskDefinition"},
-    }
+    function = functions()[name]
+    allowed = {action for s in statements(function) for action in actions(s)}
+    by_what_makes_it = ("CreateTags", "AddTags", "TagResource")
     for statement in statements(functions()[name]):
         for action in actions(statement):
             service, verb = action.split(":")
-            reads = verb.startswith(("Describe", "List", "Get"))
-            if service in {"ecs", "elasticloadbalancing"} and not reads:
-                assert statement["Condition"]["StringEquals"] == conditions[action]
+            if service not in {"ec2", "ecs", "elasticloadbalancing"}:
+                continue
+            if verb.startswith(("Describe", "List", "Get")):
+                continue
+            told = statement.get("Condition", {}).get("StringEquals")
+            if verb in by_what_makes_it:
+                made = listed(told[f"{service}:CreateAction"])
+                assert {f"{service}:{one}" for one in made} <= allowed
+            elif statement["Sid"] not in UNTAGGED:
+                is_new = verb.startswith(("Create", "Register"))
+                assert told == (new if is_new else existing)
 
 
 # -- what an update of Slipway leaves to rollouts under way ----------------------------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from slipway.domain.lease import Term
     from slipway.domain.rollout import Rollout
+    from slipway.estate import Estate
     from slipway.wiring import App
 
 FENCED = (
@@ -73,6 +74,25 @@ def writing(rollout: Rollout, fence: int, app: App) -> Iterator[None]:
         _rest(rollout, fence, now_writing, app)
     finally:
         _writing.reset(earlier)
+
+
+@contextmanager
+def borrowed(name: str, app: App | Estate) -> Iterator[None]:
+    """Let the code inside change a service that no rollout has, for a term.
+
+    Raises Unavailable where a rollout has it, or has just begun.
+    """
+    term = app.journal.borrow(name, clock.now())
+    if term is None:
+        raise Unavailable(f"{name} is not free: a rollout has its lease")
+    now_writing = _Writing(term)
+    earlier = _writing.set(now_writing)
+    try:
+        yield
+    finally:
+        _writing.reset(earlier)
+    if not now_writing.in_doubt:
+        app.journal.return_borrowed(name, term, clock.now())
 
 
 def _rest(rollout: Rollout, fence: int, now_writing: _Writing, app: App) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from slipway.estate import Estate
+
 REJECTED = "EventRejected"
 """Counts events, or services of one event, that should be acted on and cannot be."""
 IGNORED = "EventIgnored"
@@ -33,8 +35,9 @@ UNUSABLE = (InvalidRecord, NotFound, NotMeant)
 """What is wrong with an event or with what it names, and stays so."""
 
 
-def reaction(
-    run: Callable[[dict[str, Any], App], None],
+def reaction[Wired: (App, Estate)](
+    run: Callable[[dict[str, Any], Wired], None],
+    wired: Callable[[], Wired] = app,  # type: ignore[assignment]
 ) -> Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]:
     """Make a Lambda handler of a reaction's `run`.
 
@@ -45,7 +48,7 @@ def reaction(
 
     def take(record: SQSRecord) -> None:
         try:
-            run(_event(record), app())
+            run(_event(record), wired())
         except UNUSABLE as error:
             reject(error)
 
@@ -54,7 +57,7 @@ def reaction(
     def handler(
         event: dict[str, Any], context: LambdaContext
     ) -> PartialItemFailureResponse:
-        metrics.add_dimension("environment", app().settings.environment)
+        metrics.add_dimension("environment", wired().settings.environment)
         return process_partial_response(event, take, processor, context)
 
     return handler

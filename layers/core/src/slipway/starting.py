@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from slipway.domain.payload_history import PAYLOADS
 from slipway.telemetry import logger
 
 if TYPE_CHECKING:
+    from slipway.domain.provision_run import Removal
     from slipway.domain.release import Cause
+    from slipway.estate import Estate
     from slipway.wiring import App
 
 
-def start(service: str, cause: Cause, app: App) -> str:
+PROVISION_PAYLOAD = 1
+"""The version of what provision runs are started with."""
+
+
+def start_provision(name: str, app: Estate, removal: Removal | None = None) -> bool:
+    """Start a provision run; return False where that name was used before.
+
+    A `removal` takes the whole environment away.
+    """
+    request: dict[str, object] = {"payload_version": PROVISION_PAYLOAD, "run": name}
+    if removal is not None:
+        request["removal"] = asdict(removal)
+    return app.provisions.start(name, request)
+
+
+def start(service: str, cause: Cause, app: App | Estate) -> str:
     """Start the rollout of a cause, once however often it is reported; return its id.
 
     The execution's name comes from the cause.

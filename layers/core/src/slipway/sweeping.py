@@ -6,17 +6,20 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from slipway import clock
-from slipway.domain.release import Cause, Image, release_of
+from slipway.domain.provision_run import Result, run_name
+from slipway.domain.release import Cause, Image
 from slipway.domain.rollout import Outcome, Rollout
 from slipway.errors import SlipwayError
+from slipway.pinning import release_for
 from slipway.reaction import UNUSABLE, reject
 from slipway.recovering import recover
-from slipway.starting import start
+from slipway.starting import start, start_provision
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from slipway.domain.service import Service
+    from slipway.estate import Estate
     from slipway.wiring import App
 
 ROUND_MINUTES = 15
@@ -54,6 +57,24 @@ def start_missed(now: datetime, app: App) -> None:
         raise problem
 
 
+def provision_missed(app: Estate) -> None:
+    """Start provisioning where manifests changed and no word of that came.
+
+    And where a run left services in which rollouts were under way: once these ended.
+    """
+    marks = app.manifests.marks()
+    if not marks:
+        return
+    name, last = run_name(marks), app.journal.last_provision()
+    if app.journal.provision(name) is None:
+        start_provision(name, app)
+    elif last and last.run.startswith(name) and last.result is Result.WAITING:
+        # Not where the last run took the environment away.
+        left = [waits.partition(":")[0] for waits in last.waits]
+        if not any(app.journal.open_rollouts(service) for service in left):
+            start_provision(f"{name}-{last.at:%y%m%d%H%M%S}", app)
+
+
 def _start_newest(service: Service, images: list[Image], app: App) -> None:
     newest = next((image for image in images if service.hears(image.tag)), None)
     if newest is None:
@@ -65,8 +86,7 @@ def _start_newest(service: Service, images: list[Image], app: App) -> None:
     rollout_id = start(service.name, cause, app)
     if not app.rollouts.is_running(rollout_id):
         # It may have ended before it was stored. As it is open now, it is recovered.
-        subnet_ids = app.settings.subnet_ids
-        release = release_of(service, cause.digest, subnet_ids=subnet_ids)
+        release = release_for(cause, service, app).release
         app.journal.begin(Rollout(rollout_id, service, cause, release, clock.now()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -19,6 +19,9 @@ from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Journal
 from slipway.gateways.stepfunctions import Tokens, Workflows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,
@@ -40,6 +43,8 @@ class Settings:
     subnet_ids: tuple[str, ...]
     rollout_state_machine_arn: str
     restore_state_machine_arn: str
+    provision_state_machine_arn: str = ""
+    manifest_bucket: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -56,6 +61,10 @@ class Settings:
             restore_state_machine_arn=os.environ.get(
                 "SLIPWAY_RESTORE_STATE_MACHINE_ARN", ""
             ),
+            provision_state_machine_arn=os.environ.get(
+                "SLIPWAY_PROVISION_STATE_MACHINE_ARN", ""
+            ),
+            manifest_bucket=os.environ.get("SLIPWAY_MANIFEST_BUCKET", ""),
         )
 
 
@@ -81,24 +90,34 @@ def app() -> App:
     return _wire(Settings.from_environment())
 
 
-@cache
-def _wire(settings: Settings) -> App:
+def clients(settings: Settings) -> Callable[[str], Any]:
+    """Return what makes boto3 clients of a process's settings, by service."""
     session = boto3.Session(region_name=settings.region)
 
     def client(service: str) -> Any:
         return session.client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
 
+    return client
+
+
+def fence(*clients: Any) -> None:
+    """Let no call of these clients that changes what serves begin without the lease."""
+    for fenced in clients:
+        for call in FENCED:
+            fenced.meta.events.register(f"request-created.{call}", guard)
+            fenced.meta.events.register(f"needs-retry.{call}", doubt)
+
+
+@cache
+def _wire(settings: Settings) -> App:
+    client = clients(settings)
     ecs, scaling, load_balancers, states = (
         client("ecs"),
         client("application-autoscaling"),
         client("elbv2"),
         client("stepfunctions"),
     )
-    for fenced in (ecs, scaling, load_balancers):
-        for call in FENCED:
-            fenced.meta.events.register(f"request-created.{call}", guard)
-            fenced.meta.events.register(f"needs-retry.{call}", doubt)
-
+    fence(ecs, scaling, load_balancers)
     return App(
         settings=settings,
         journal=Journal(client("dynamodb"), settings.journal_table),

@@ -1,0 +1,33 @@
+"""Make the cluster, log groups and the namespace, or keep them as manifests say."""
+
+from slipway.domain.provision_run import ProvisionRequest
+from slipway.estate import Estate
+from slipway.provision.desired import cluster
+from slipway.provisioning import (
+    Kept,
+    claim,
+    keep,
+    look,
+    provision_stage,
+    record_of,
+    words,
+)
+
+
+def run(request: ProvisionRequest, app: Estate) -> Kept:
+    """Compare and write what differs; what is as it should be is let be."""
+    claim(request, app)
+    record = record_of(request, app)
+    ids, _ = look(record, ())
+    changes = keep(
+        record,
+        cluster(record),
+        ids,
+        app.clusters,
+        app.log_groups,
+        app.namespaces,
+    )
+    return Kept(words(changes))
+
+
+handler = provision_stage(run)

@@ -1,0 +1,41 @@
+"""Store the records that rollouts go by; roll out what has another shape now.
+
+A rollout's name comes from the release and the run, so that it is started once.
+"""
+
+from slipway.domain.provision_run import ProvisionRequest
+from slipway.estate import Estate
+from slipway.provision.desired import grounds
+from slipway.provisioning import (
+    Kept,
+    at_rest,
+    claim,
+    keep,
+    look,
+    provision_stage,
+    record_of,
+    words,
+)
+from slipway.reshaping import roll_out_anew, wanted_records
+
+
+def run(request: ProvisionRequest, app: Estate) -> Kept:
+    """Compare and store what differs, then start the releases that are due."""
+    claim(request, app)
+    record, known, waits = at_rest(record_of(request, app), request.services, app)
+    ids, _ = look(
+        record,
+        grounds(record),
+        app.security_groups,
+        app.load_balancers,
+        app.listeners,
+        app.target_groups,
+        app.listener_rules,
+    )
+    records = wanted_records(record, ids)
+    changes = keep(record, records, ids, app.records)
+    started = roll_out_anew(records, known, request.run, app)
+    return Kept((*words(changes), *started), waits)
+
+
+handler = provision_stage(run)

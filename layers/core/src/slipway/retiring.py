@@ -1,0 +1,68 @@
+"""Retiring services that no manifest describes any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slipway.domain.planning import Change, removal
+from slipway.domain.resources import Found, Ids, Kind, Wanted
+from slipway.fence import borrowed
+from slipway.provision.desired import scope_of
+from slipway.provisioning import surplus_services
+
+if TYPE_CHECKING:
+    from slipway.estate import Estate
+    from slipway.manifests.records import EnvironmentRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """What was removed, what is on its way, and what has to wait for a rollout."""
+
+    changes: tuple[Change, ...]
+    left: tuple[str, ...]
+    waits: tuple[str, ...]
+
+
+def retire_services(record: EnvironmentRecord, app: Estate) -> Retired:
+    """Forget their records, so that no push is heard; drain their slots, remove them.
+
+    The rules that lead to them come after: until its last task has drained, a slot's
+    requests are answered.
+    """
+    changes: list[Change] = []
+    left: list[str] = []
+    waits: list[str] = []
+    for found in surplus_services(record, app):
+        name = found.service or found.name
+        under_way = app.journal.open_rollouts(name)
+        if under_way:
+            waits.append(f"{name}: rollout {under_way[0].rollout_id} is under way")
+        elif found.kind is Kind.RECORD:
+            app.journal.remove_service(name)
+            changes.append(removal(found))
+        else:
+            on_its_way = _retire(record, found, name, app)
+            left += [on_its_way] if on_its_way else []
+            changes += [] if on_its_way else [removal(found)]
+    return Retired(tuple(changes), tuple(left), tuple(waits))
+
+
+def _retire(
+    record: EnvironmentRecord, slot: Found, service: str, app: Estate
+) -> str | None:
+    """Make one move towards a slot's end; say what it waits for, else None."""
+    scope = scope_of(record)
+    as_wanted = Wanted(Kind.SCALABLE_TARGET, slot.name, "", {}, service=service)
+    with borrowed(service, app):
+        for target in app.scalable_targets.found(scope, [as_wanted], Ids()):
+            # A target would give the slot its tasks back.
+            app.scalable_targets.remove(target)
+        if slot.facts["tasks"]:
+            app.ecs_services.empty(slot)
+            return f"{slot.name} drains"
+        if slot.parts["running"]:
+            return f"{slot.name} has {slot.parts['running']} tasks left"
+        app.ecs_services.remove(slot)
+    return None
