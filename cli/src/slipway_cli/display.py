@@ -200,9 +200,16 @@ def _cells(slot: SlotStatus) -> tuple[str, ...]:
         str(slot.desired),
         str(slot.running),
         str(slot.healthy),
-        " / ".join(f"{share} %" for share in slot.weight_percents) or "closed",
+        _weights(slot.weight_percents),
         slot.launch.lower().replace("_", " "),
     )
+
+
+def _weights(percents: tuple[int, ...] | None) -> str:
+    """Say what rules send; without rules whoever has tasks gets requests."""
+    if percents is None:
+        return "by tasks"
+    return " / ".join(f"{share} %" for share in percents) or "closed"
 
 
 def _lines(services: Iterable[ServiceStatus], now: datetime) -> Iterable[Text]:

@@ -28,6 +28,10 @@ class Exit(IntEnum):
     """Manifests were read, and not all of them hold."""
 
 
+CHANGES = 2
+"""What `plan` alone ends with where there is something to do; its wrong usage is an
+ERROR."""
+
 ENDS: Mapping[Outcome, Exit] = {
     Outcome.PROMOTED: Exit.DONE,
     Outcome.ROLLED_BACK: Exit.ROLLED_BACK,

@@ -59,6 +59,10 @@ HINTS_BY_CODE = {
 """The same by AWS's own code."""
 
 
+OTHERWISE_USED = frozenset({"plan"})
+"""Commands whose code 2 says something else: their wrong usage is an ERROR."""
+
+
 class Explaining(TyperGroup):
     """Commands that end in a sentence, or a document with --json; in no traceback."""
 
@@ -68,6 +72,8 @@ class Explaining(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
+            if ctx.invoked_subcommand in OTHERWISE_USED:
+                error.exit_code = Exit.ERROR
             if not as_document:
                 raise
             reason, code = error.format_message(), Exit(error.exit_code)

@@ -7,17 +7,20 @@ from typing import Any
 
 import boto3
 from slipway.errors import InvalidRecord, NotFound, Refused
+from slipway.estate import Estate, wire
 from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.events import Events
 from slipway.gateways.failures import translated
 from slipway.gateways.journal import Journal
-from slipway.wiring import CLIENT_CONFIG
+from slipway.wiring import CLIENT_CONFIG, Settings
 
 from slipway_cli.status import Sources
 
 TABLE_OUTPUT = "JournalTableName"
 CLUSTER_PARAMETER = "ClusterName"
+BUCKET_OUTPUT = "ManifestBucketName"
+PROVISION_OUTPUT = "ProvisionStateMachineArn"
 """Names in template.yaml."""
 
 type Clients = Callable[[str], Any]
@@ -77,6 +80,25 @@ def open_channel(location: Location) -> Channel:
     )
 
 
+def open_estate(location: Location) -> Estate:
+    """Return what provisions an environment; raises what `connect` raises."""
+    clients = _clients(location)
+    stack = _Stack(clients, location.stack_name)
+    return wire(
+        Settings(
+            environment=location.environment,
+            region=clients("sts").meta.region_name,
+            cluster=location.cluster or stack.cluster,
+            journal_table=location.journal_table or stack.table,
+            subnet_ids=(),
+            rollout_state_machine_arn="",
+            restore_state_machine_arn="",
+            provision_state_machine_arn=stack.provision_machine,
+            manifest_bucket=stack.bucket,
+        )
+    )
+
+
 def open_journal(location: Location) -> Journal:
     """Return the journal of an environment; raises what `connect` raises."""
     clients = _clients(location)
@@ -111,6 +133,14 @@ class _Stack:
     @property
     def cluster(self) -> str:
         return self._value("Parameters", "Parameter", CLUSTER_PARAMETER)
+
+    @property
+    def bucket(self) -> str:
+        return self._value("Outputs", "Output", BUCKET_OUTPUT)
+
+    @property
+    def provision_machine(self) -> str:
+        return self._value("Outputs", "Output", PROVISION_OUTPUT)
 
     @cached_property
     def _facts(self) -> Mapping[str, Any]:

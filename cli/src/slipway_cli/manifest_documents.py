@@ -184,8 +184,21 @@ Editors that know JSON Schema complete and check keys as you write: put
 [service.schema.json](schema/service.schema.json) or
 [environment.schema.json](schema/environment.schema.json) into the first line.
 
-Manifests are read and checked. Nothing makes AWS resources from them yet; see the
-README for what a service needs today.
+`slipway plan` shows what AWS lacks of what they say, `slipway apply` makes it so, and
+`slipway init` writes the first ones.
+
+## What is not done yet
+
+Some keys are read, and Slipway does not do what they say yet:
+
+- `nlb`, a load balancer of `type: network` with `create: true`, and `count.schedule`
+  are refused by `slipway plan` and by the run: without them a service would not be what
+  its manifest says.
+- `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
+  not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
+  judge, each request goes by weight alone. `slipway plan` notes it.
+- `tags` are given to what is made; a change of them is not carried out on what is
+  there.
 
 ## How values are written
 
@@ -222,6 +235,47 @@ alone. A canary on gRPC or behind a Network Load Balancer needs `rollout.judge.m
 a gRPC failure is an answer with HTTP 200, and a Network Load Balancer counts no
 answers. Else say `rollout.strategy: batches`. `slipway validate` tells each service's
 mode, and why.
+
+## How a sidecar lingers
+
+ECS stops containers in the reverse order of their start: those that a sidecar has in
+its `depends_on` get their SIGTERM when it has ended. So a sidecar that goes on for a
+while after its own SIGTERM holds theirs back, and they serve on while load balancers
+and callers let go of them.
+
+Only the sidecar's program can do that. With `linger: 20s` it finds 20 in its variable
+`SLIPWAY_LINGER_SECONDS`, and its `stop_timeout` is when ECS kills it. **A program that
+does not heed the variable ends at SIGTERM as it always did, and then nothing is held
+back.** In an image with a shell an entrypoint can do it for any program:
+
+```yaml
+sidecars:
+  proxy:
+    entrypoint:
+      - sh
+      - -c
+      - |
+        "$@" & child=$!
+        trap 'sleep "$SLIPWAY_LINGER_SECONDS"; kill "$child"' TERM
+        wait "$child"
+        wait "$child"
+      - sh
+    command: [/usr/bin/proxy, --port, "9000"]
+    depends_on: {cart: start}
+    stop_timeout: 60s
+    linger: 20s
+```
+
+## How secrets are named
+
+`ssm` takes the name of a parameter in the environment's account and region, or a whole
+ARN of either service. `secretsmanager: NAME` becomes the ARN of the environment's
+account and region without the six characters that Secrets Manager puts at its end.
+Secrets Manager finds a secret by that; the guide of ECS speaks of whole ARNs only. The
+execution role must be allowed `secretsmanager:GetSecretValue` on
+`secret:NAME` and on `secret:NAME-??????`. Where that does not do, write the whole ARN
+behind `ssm`. A task that cannot read its secrets does not start, and its release is
+rolled back.
 """
 _COPILOT = """
 ## Coming from AWS Copilot

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from slipway.errors import NotFound
-from slipway.manifests.reading import SERVICES, Reading, read
+from slipway.manifests.reading import ENVIRONMENT_FILE, SERVICES, Reading, read
 from slipway.manifests.records import EnvironmentRecord, ServiceRecord
 
 
@@ -14,13 +14,7 @@ def read_folder(folder: Path, environment_file: str) -> Reading:
 
     Raises NotFound for a file that is there and cannot be read.
     """
-    paths = [folder / environment_file, *sorted((folder / SERVICES).rglob("*"))]
-    files = {
-        path.relative_to(folder).as_posix(): _content(path)
-        for path in paths
-        if path.is_file()
-    }
-    reading = read(files, environment_file)
+    reading = read(_files(folder, environment_file), environment_file)
     return replace(
         reading,
         problems=tuple(
@@ -28,6 +22,23 @@ def read_folder(folder: Path, environment_file: str) -> Reading:
             for problem in reading.problems
         ),
     )
+
+
+def contents(folder: Path, environment_file: str) -> dict[str, bytes]:
+    """Return a folder's files by the paths that they have in a bucket."""
+    files = _files(folder, environment_file)
+    if environment_file in files:
+        files[ENVIRONMENT_FILE] = files.pop(environment_file)
+    return files
+
+
+def _files(folder: Path, environment_file: str) -> dict[str, bytes]:
+    paths = [folder / environment_file, *sorted((folder / SERVICES).rglob("*"))]
+    return {
+        path.relative_to(folder).as_posix(): _content(path)
+        for path in paths
+        if path.is_file()
+    }
 
 
 def _content(path: Path) -> bytes:

@@ -152,3 +152,23 @@ EnvironmentFile = Annotated[
         help="The file in the folder that describes the environment.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+LogsToo = Annotated[
+    bool, typer.Option("--logs", help="Log groups too, with all entries in them.")
+]
+NewFolder = Annotated[
+    Path,
+    typer.Argument(metavar="FOLDER", help="Where to write; it is made if need be."),
+]
+Account = Annotated[str | None, typer.Option(help="The AWS account's 12 digits.")]
+Vpc = Annotated[str | None, typer.Option(metavar="vpc-...", help="The VPC.")]
+Subnets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--subnet", metavar="subnet-...", help="A private subnet; say it for each."
+    ),
+]
+ExistingCluster = Annotated[
+    str | None,
+    typer.Option("--cluster", help="A cluster that there is; else one will be made."),
+]

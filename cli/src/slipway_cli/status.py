@@ -56,11 +56,11 @@ class SlotStatus:
     running: int
     launch: str
     """ECS's own verdict on the slot's deployment (rolloutState)."""
-    weight_percents: tuple[int, ...]
+    weight_percents: tuple[int, ...] | None
     """The slot's share in every rule, equal shares once; empty where rules answer by
-    themselves."""
+    themselves, None where the service has none."""
     healthy: int
-    """Healthy targets, in the binding where there are fewest."""
+    """Healthy targets, in the binding where there are fewest; without rules tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,11 @@ def _slots(
             slot,
             views[slot],
             _part(slot, state, running),
-            weight_percents=tuple(sorted({shares.get(slot, 0) for shares in rules})),
+            weight_percents=(
+                tuple(sorted({shares.get(slot, 0) for shares in rules}))
+                if service.bindings
+                else None
+            ),
             healthy=healthy[slot],
         )
         for slot in Slot
@@ -177,7 +181,7 @@ def _slot(
     view: SlotView,
     part: tuple[Role, str | None],
     *,
-    weight_percents: tuple[int, ...],
+    weight_percents: tuple[int, ...] | None,
     healthy: int,
 ) -> SlotStatus:
     role, release_id = part

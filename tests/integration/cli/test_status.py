@@ -10,6 +10,7 @@ import pytest
 from localcloud.api import AwsError
 from localcloud.clock import run_virtual
 from slipway.domain.rollout import Outcome
+from slipway.domain.service import Mode
 from slipway_cli.main import Exit, app
 from slipway_cli.status import Role
 from typer.testing import CliRunner, Result
@@ -63,6 +64,19 @@ def test_a_service_without_a_release_has_closed_rules_and_idle_slots() -> None:
     play(scene())
 
 
+def test_a_service_without_rules_is_shown_with_its_healthy_tasks() -> None:
+    async def scene() -> None:
+        async with road(balanced=False, mode=Mode.BATCHES) as world:
+            await world.ended(world.push())
+            primary = slots(document(world))["a"]
+            assert primary["weight_percents"] is None
+            assert primary["healthy"] == 4
+            assert "by tasks" in show(world)
+            assert "closed" not in show(world)
+
+    play(scene())
+
+
 def test_a_promoted_release_is_shown_with_weight_health_and_outcome() -> None:
     async def scene() -> None:
         async with road() as world:
@@ -96,7 +110,7 @@ def test_a_running_rollout_is_shown_with_its_last_mark_and_the_reason() -> None:
             (running,) = found["rollouts"]
             assert running["holds_lease"]
             assert running["last_mark"] == "shifted-0"
-            assert "enough healthy targets" in running["reason"]
+            assert "enough healthy tasks" in running["reason"]
             assert "v2" in show(world)
             assert "shifted-0" in show(world)
 
