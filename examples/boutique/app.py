@@ -8,7 +8,9 @@ Environment:
     SERVICE        the service's name
     ADDRESS, PORT  where to listen
     DIGEST, IMAGE  the image's digest, and its content as JSON
-    CALLS          JSON object: service asked -> Host header that names it
+    CALLS          hosts of the services asked, with spaces between; the first label of
+                   each is the service's name
+    GREETING       what every answer says, where it is given
     LOAD_BALANCER  host:port of the internal load balancer
     CALL_TIMEOUT_SECONDS   how long to wait for a service asked; below the load
                    balancer's idle timeout, so that this answer is the first to give up
@@ -46,12 +48,17 @@ class Boutique:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.image: dict[str, Any] = json.loads(environment["IMAGE"])
-        self.about = {
+        self.about: dict[str, Any] = {
             "service": environment["SERVICE"],
             "version": self.image.get("version"),
             "digest": environment["DIGEST"],
         }
-        self.calls: dict[str, str] = json.loads(environment.get("CALLS", "{}"))
+        if "GREETING" in environment:
+            self.about["greeting"] = environment["GREETING"]
+        self.calls = {
+            host.partition(".")[0]: host
+            for host in environment.get("CALLS", "").split()
+        }
         self.load_balancer = LoadBalancer(
             environment.get("LOAD_BALANCER", "127.0.0.1:80"),
             float(environment.get("CALL_TIMEOUT_SECONDS", "2")),

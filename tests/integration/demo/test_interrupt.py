@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 ENVOY, SOME_TASKS = 1, 6
 
 

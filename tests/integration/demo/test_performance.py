@@ -1,4 +1,4 @@
-"""The demonstration as a whole, in short: first releases, then one that crashes."""
+"""The demonstration as a whole, in short: from manifests to a changed one."""
 
 import asyncio
 from io import StringIO
@@ -6,11 +6,26 @@ from pathlib import Path
 
 from localcloud.demo.performance import Performance, Settings
 from localcloud.demo.report import Report
-from localcloud.demo.scenes import UNDER_LOAD
+from localcloud.demo.scenes import UNDER_LOAD, Applied
 from localcloud.demo.view import Screen
 from rich.console import Console
 
-CRASHING = [scene for scene in UNDER_LOAD if scene.never_serves]
+SHORT = [
+    scene for scene in UNDER_LOAD if isinstance(scene, Applied) or scene.never_serves
+]
+MADE = {
+    "cluster": 1,
+    "log group": 1,
+    "security group": 6,
+    "load balancer": 2,
+    "security group rule": 6,
+    "listener": 2,
+    "target group": 8,
+    "listener rule": 8,
+    "task definition": 4,
+    "ECS service": 8,
+    "record": 4,
+}
 
 
 def play(folder: Path, said: StringIO) -> Report:
@@ -18,22 +33,33 @@ def play(folder: Path, said: StringIO) -> Report:
         repository=Path(__file__).parents[3], folder=folder, factor=30.0, rate=60.0
     )
     screen = Screen(Console(file=said, width=200), plain=True)
-    return asyncio.run(Performance(settings, screen, CRASHING).run())
+    return asyncio.run(Performance(settings, screen, SHORT).run())
 
 
-def test_a_crashing_release_is_rolled_back_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_manifests_become_services_and_nothing_is_lost(tmp_path: Path) -> None:
     said = StringIO()
     report = play(tmp_path, said)
 
-    first, crashing = report.scenes
-    assert first.complaints == []
+    made, first, crashing, changed, again = report.scenes
+    assert [scene.complaints for scene in report.scenes] == [[]] * 5
+    assert (report.failed, report.failed_not_by_bad_release) == (0, 0)
+
+    provision = made.receipt["provision"]
+    assert (made.outcome, made.sent, provision["resources"]) == ("done", 0, MADE)
+    assert provision["planned"] == {"make": sum(MADE.values())}
+    assert "manifests apply: uploaded environment.yaml" in said.getvalue()
+
     assert (first.outcome, first.sent) == ("promoted", 0)
-    assert crashing.complaints == []
     assert crashing.outcome == "rolled-back"
     assert crashing.sent > 0
-    assert (report.failed, report.failed_not_by_bad_release) == (0, 0)
     marks = crashing.receipt["rollouts"]["currencyservice:v2"]["marks"]
     names = [mark["name"] for mark in marks]
     assert "launched" in names
     assert "shifted-0" not in names
     assert "currencyservice restored: " in said.getvalue()
+
+    assert changed.outcome == "done, promoted"
+    assert changed.receipt["provision"]["uploaded"] == ["services/frontend.yaml"]
+    assert changed.sent > 0
+    assert again.outcome == "done"
+    assert again.receipt["provision"]["writes"] == 0

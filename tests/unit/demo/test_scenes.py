@@ -3,10 +3,23 @@
 from dataclasses import replace
 
 from localcloud.demo.bound import Bound
-from localcloud.demo.scenes import UNDER_LOAD, Observed, Scene, complaints
+from localcloud.demo.scenes import (
+    PROVISION,
+    UNDER_LOAD,
+    Applied,
+    Observed,
+    ObservedRun,
+    Scene,
+    applied_complaints,
+    complaints,
+)
+from slipway.domain.planning import Verb
+from slipway.domain.provision_run import Result
 from slipway.domain.rollout import Outcome
 
-GOOD, OVERTAKEN, FAILING, HANGING, CRASHING = UNDER_LOAD
+RELEASES = [scene for scene in UNDER_LOAD if isinstance(scene, Scene)]
+GOOD, OVERTAKEN, FAILING, HANGING, CRASHING = RELEASES
+CHANGED, AGAIN = (scene for scene in UNDER_LOAD if isinstance(scene, Applied))
 LIMIT = Bound(0.1, 0.2, 4.0, 120, 60, 15, 135, 3, 10)
 
 
@@ -23,7 +36,7 @@ def observed(scene: Scene) -> Observed:
 
 
 def test_scenes_that_came_to_what_they_must_are_well() -> None:
-    for scene in UNDER_LOAD:
+    for scene in RELEASES:
         assert complaints(scene, observed(scene)) == []
 
 
@@ -56,13 +69,13 @@ def test_any_failed_request_of_a_good_release_is_not_well() -> None:
 
 
 def test_a_failure_that_no_bad_release_caused_is_not_well_anywhere() -> None:
-    for scene in UNDER_LOAD:
+    for scene in RELEASES:
         lost = replace(observed(scene), failed_not_by_bad_release=1)
         assert complaints(scene, lost)
 
 
 def test_a_violation_is_not_well_anywhere() -> None:
-    for scene in UNDER_LOAD:
+    for scene in RELEASES:
         assert complaints(scene, replace(observed(scene), violations=["weight"]))
 
 
@@ -84,3 +97,73 @@ def test_a_bad_release_that_nobody_asked_shows_nothing() -> None:
 
 def test_a_crashing_release_that_got_a_request_is_not_well() -> None:
     assert complaints(CRASHING, replace(observed(CRASHING), reached=1))
+
+
+# ----------------------------------------------------- manifests
+
+
+def observed_run(scene: Applied) -> ObservedRun:
+    """Return what this scene should come to."""
+    return ObservedRun(
+        result=Result.DONE,
+        verbs=scene.verbs,
+        left=[],
+        writes=["elbv2:CreateRule"] if scene.verbs else [],
+        problems=[],
+        outcome=Outcome.PROMOTED if scene.edit else None,
+        said=scene.edit.value if scene.edit else None,
+        failed=0,
+        violations=[],
+    )
+
+
+def test_manifests_that_came_to_what_they_must_are_well() -> None:
+    for scene in (PROVISION, CHANGED, AGAIN):
+        assert applied_complaints(scene, observed_run(scene)) == []
+
+
+def test_nothing_is_removed_in_any_scene() -> None:
+    for scene in (PROVISION, CHANGED, AGAIN):
+        assert Verb.REMOVE not in scene.verbs
+        removed = {*scene.verbs, Verb.REMOVE}
+        assert applied_complaints(scene, replace(observed_run(scene), verbs=removed))
+
+
+def test_a_request_lost_or_a_violation_while_manifests_are_applied_is_not_well() -> (
+    None
+):
+    for scene in (PROVISION, CHANGED, AGAIN):
+        right = observed_run(scene)
+        assert applied_complaints(scene, replace(right, failed=1))
+        assert applied_complaints(scene, replace(right, violations=["weight"]))
+
+
+def test_what_is_left_to_do_after_a_run_is_not_well() -> None:
+    for scene in (PROVISION, CHANGED, AGAIN):
+        left = replace(observed_run(scene), left=["make record cart"])
+        assert applied_complaints(scene, left) == ["left to do: make record cart"]
+
+
+def test_a_run_that_waits_for_rollouts_has_not_done_all() -> None:
+    waiting = replace(
+        observed_run(CHANGED), result=Result.WAITING, problems=["frontend: under way"]
+    )
+
+    assert applied_complaints(CHANGED, waiting) == [
+        "the run: waiting, not done",
+        "frontend: under way",
+    ]
+
+
+def test_a_write_where_nothing_was_to_do_is_not_well() -> None:
+    wrote = replace(observed_run(AGAIN), writes=["keeper: ecs:UpdateService"])
+
+    assert applied_complaints(AGAIN, wrote)
+
+
+def test_an_edit_must_roll_out_and_be_what_users_see() -> None:
+    right = observed_run(CHANGED)
+
+    assert applied_complaints(CHANGED, replace(right, outcome=Outcome.ROLLED_BACK))
+    assert applied_complaints(CHANGED, replace(right, outcome=None))
+    assert applied_complaints(CHANGED, replace(right, said="welcome"))

@@ -11,7 +11,8 @@ from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, SlotRow, render
 from localcloud.seams import ListenerView, RoutingView, RuleView
 from rich.console import Console
-from slipway.domain.service import Binding, Service, Slot, TaskShape
+from slipway.domain.service import Binding, Service, Slot
+from slipway.domain.task_shape import TaskShape
 
 SERVICE = Service(
     name="cart",

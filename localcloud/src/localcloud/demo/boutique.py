@@ -1,72 +1,95 @@
-"""The system that the demonstration runs: examples/boutique/system.yaml."""
+"""The system that the demonstration runs: the manifests in examples/demo."""
 
-import json
-from collections.abc import Mapping, Sequence
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Step
+from slipway.manifests.reading import ENVIRONMENT_FILE, SERVICES, SUFFIX
+from slipway.manifests.records import EnvironmentRecord
+from slipway_cli.manifests import contents, read_folder
 
-from localcloud.fixture import ServiceSpec
+from localcloud.network import Network
 
-ENTRY_HOST = "boutique.example"
-"""What users call the shop."""
+MANIFESTS = Path("examples/demo")
+PROGRAMS = Path("examples/boutique")
+"""Both in the checkout."""
 
-POLICY = RolloutPolicy(
-    steps=(Step(10, 180), Step(50, 120), Step(100, 120)),
-    judge=JudgePolicy(min_requests=30, warmup_seconds=0, metric_lateness_seconds=120),
-    look_seconds=15,
-    launch_timeout_seconds=600,
-    retire_delay_seconds=60,
-)
-"""Brisk, to be watched: bakes of two and three modelled minutes instead of five."""
+
+class InvalidSystem(Exception):
+    """The demonstration's manifests do not hold, or are not what it plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A variable in a service's manifest that gets another value."""
+
+    service: str
+    variable: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Boutique:
-    """The services of the system and where their program is."""
+    """Manifests, and the programs that play the services and their users."""
 
-    folder: Path
-    entry: str
-    services: Mapping[str, Mapping[str, Any]]
+    manifests: Path
+    """The folder that is applied."""
+    app: Path
+    """The program that plays each service."""
+    load_generator: Path
+    """The program that asks the entry service."""
 
     @classmethod
-    def read(cls, folder: Path) -> "Boutique":
-        """Read the system from its folder."""
-        system = yaml.safe_load((folder / "system.yaml").read_text())
-        return cls(folder, system["entry"], system["services"])
+    def copied(cls, repository: Path, folder: Path) -> "Boutique":
+        """Copy the manifests into `folder`, which is not there yet."""
+        (folder / SERVICES).mkdir(parents=True)
+        for path, content in contents(repository / MANIFESTS, ENVIRONMENT_FILE).items():
+            (folder / path).write_bytes(content)
+        programs = repository / PROGRAMS
+        return cls(folder, programs / "app.py", programs / "loadgenerator.py")
 
-    @property
-    def app(self) -> Path:
-        """The program that plays each service."""
-        return self.folder / "app.py"
+    def settle(self, network: Network) -> None:
+        """Put the ids of the network that there is in the place of the examples."""
+        path = self.manifests / ENVIRONMENT_FILE
+        text = path.read_text()
+        written = yaml.safe_load(text)
+        there_are = [subnet.subnet_id for subnet in network.subnets]
+        ids = dict(zip(written["subnets"], there_are, strict=True))
+        for example, there_is in {written["vpc"]: network.vpc_id, **ids}.items():
+            text = text.replace(example, there_is)
+        path.write_text(text)
 
-    @property
-    def load_generator(self) -> Path:
-        """The program that asks the entry service."""
-        return self.folder / "loadgenerator.py"
+    def record(self) -> EnvironmentRecord:
+        """Return what the manifests say now; raise InvalidSystem."""
+        reading = read_folder(self.manifests, ENVIRONMENT_FILE)
+        if reading.record is None:
+            raise InvalidSystem("\n".join(map(str, reading.problems)))
+        return reading.record
 
-    def specs(self) -> Sequence[ServiceSpec]:
-        """Return the services for the fixture; the entry is the public one."""
-        return [
-            ServiceSpec(
-                name=name,
-                port=service["port"],
-                host=ENTRY_HOST if name == self.entry else _host(name),
-                public=name == self.entry,
-                environment={
-                    "SERVICE": name,
-                    "CALLS": json.dumps(
-                        {called: _host(called) for called in service.get("calls", [])}
-                    ),
-                },
-                rollout=POLICY,
-            )
-            for name, service in self.services.items()
-        ]
+    def edit(self, edit: Edit) -> None:
+        """Write another value over that of a variable."""
+        path = self.manifests / f"{SERVICES}{edit.service}{SUFFIX}"
+        text, found = re.subn(
+            rf"(?m)^(  {re.escape(edit.variable)}: ).*$",
+            lambda line: line[1] + edit.value,
+            path.read_text(),
+        )
+        if found != 1:
+            raise InvalidSystem(f"{path} has {edit.variable} {found} times, not once")
+        path.write_text(text)
 
 
-def _host(name: str) -> str:
-    return f"{name}.internal"
+def entry_host(record: EnvironmentRecord) -> str:
+    """Return what users call the system: the host of the one public rule."""
+    balancers = record.environment.load_balancers
+    hosts = [
+        host
+        for service in record.services
+        for ingress in service.ingress
+        for host in ingress.hosts
+        if balancers[ingress.load_balancer].scheme == "internet-facing"
+    ]
+    if len(hosts) != 1:
+        raise InvalidSystem(f"one public host is meant, not {len(hosts)}")
+    return hosts[0]

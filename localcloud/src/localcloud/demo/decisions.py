@@ -39,6 +39,10 @@ class Decisions:
         self.entries += new
         return new
 
+    def add(self, decision: Decision) -> None:
+        """Note what no rollout decided."""
+        self.entries.append(decision)
+
     def _of(self, entry: Entry, now: datetime) -> Iterable[Decision]:
         rollout = entry.rollout
         for mark in self._journal.marks(rollout):

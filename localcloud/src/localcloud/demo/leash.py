@@ -56,5 +56,7 @@ async def end(process: Process, grace_seconds: float) -> int:
             async with asyncio.timeout(grace_seconds):
                 await process.wait()
         except TimeoutError:
-            process.kill()
+            # It may have ended at that very moment: this loop has more to do.
+            if process.returncode is None:
+                process.kill()
     return await process.wait()

@@ -1,5 +1,6 @@
 """The steady load: the load generator's process and its rows."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -20,6 +21,22 @@ def read_sent(line: str) -> Sent:
     """Read one row of the load generator (examples/boutique/loadgenerator.py)."""
     row: dict[str, Any] = json.loads(line)
     return Sent(row["trace"], row["start"], row["seconds"], row.get("status"))
+
+
+async def answer(load_balancer: str, host: str) -> Any:
+    """Ask once as a user does; return the answer's content.
+
+    `load_balancer` is named to host:port.
+    """
+    address, _, port = load_balancer.partition(":")
+    reader, writer = await asyncio.open_connection(address, int(port))
+    try:
+        writer.write(f"GET / HTTP/1.1\r\nhost: {host}\r\n\r\n".encode("latin-1"))
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        _, _, length = head.partition("content-length:")
+        return json.loads(await reader.readexactly(int(length.split()[0])))
+    finally:
+        writer.close()
 
 
 class Load:

@@ -5,13 +5,14 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from slipway.domain.receipt import FIRST_TRAFFIC, Receipt
+from slipway.domain.provision_run import Result
+from slipway.domain.receipt import FIRST_TRAFFIC
 from slipway.domain.restore import Move
 from slipway.gateways.journal import Entry, Journal
 
@@ -21,19 +22,23 @@ from localcloud.cloud import LocalCloud
 from localcloud.delays import Delays
 from localcloud.demo import alb_metrics, scenes
 from localcloud.demo.access_log import Hop
+from localcloud.demo.applied import PlayedRun
+from localcloud.demo.applying import Applying, Run, writes
 from localcloud.demo.blame import Directory, Failure, failures
 from localcloud.demo.bound import Bound, bound
-from localcloud.demo.boutique import ENTRY_HOST, POLICY, Boutique
-from localcloud.demo.decisions import Decisions
+from localcloud.demo.boutique import Boutique, entry_host
+from localcloud.demo.decisions import Decision, Decisions
 from localcloud.demo.envoy import EnvoyDataPlane
 from localcloud.demo.envoy_config import Timing
-from localcloud.demo.load import Load
+from localcloud.demo.load import Load, answer
 from localcloud.demo.processes import ProcessTaskRuntime
-from localcloud.demo.report import Report, SceneReport
-from localcloud.demo.scenes import Observed, Push, Scene
+from localcloud.demo.report import Report, SceneReport, receipt_as_json
+from localcloud.demo.scenes import Applied, Observed, Push, Scene
 from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, Screen
-from localcloud.fixture import System, create_system
+
+if TYPE_CHECKING:
+    from slipway.domain.service import Service
 
 ENVIRONMENT = "demo"
 CALL_TIMEOUT_SECONDS = 40.0
@@ -65,7 +70,7 @@ class Settings:
     """Requests a real second."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Played:
     """A scene that was played. Times are real, seconds of the Unix epoch."""
 
@@ -74,7 +79,7 @@ class Played:
     ended: float
     digests: frozenset[str]
     entries: dict[str, Entry | None]
-    violations: list[str] = field(default_factory=list)
+    violations: list[str]
 
 
 class Performance:
@@ -84,26 +89,33 @@ class Performance:
         self,
         settings: Settings,
         screen: Screen,
-        under_load: Sequence[Scene] = scenes.UNDER_LOAD,
+        under_load: Sequence[Scene | Applied] = scenes.UNDER_LOAD,
     ) -> None:
         self._settings = settings
         self._under_load = under_load
         self._screen = screen
-        self._boutique = Boutique.read(settings.repository / "examples/boutique")
+        self._boutique = Boutique.copied(
+            settings.repository, settings.folder / "manifests"
+        )
+        record = self._boutique.record()
+        self._names = sorted(record.names)
+        self._host = entry_host(record)
+        self._repositories = [one.manifest.image.location for one in record.services]
+        self._services: list[Service] = []
+        """As provisioning wrote them down; none before."""
         self._began = time.time()
-        self._played: list[Played] = []
+        self._played: list[Played | PlayedRun] = []
         self._reports: list[SceneReport] = []
         self._bad: set[str] = set()
         self._scene = "Bringing up the local cloud"
-        self._story = "Envoy, the template's functions and state machines, a cluster"
+        self._story = "Envoy, the template's functions and state machines"
 
     async def run(self) -> Report:
         """Play everything; return the report. Whatever was started is ended."""
-        settings = self._settings
-        first = scenes.first_releases(list(self._boutique.services))
+        first = scenes.first_releases(self._names)
         async with AsyncExitStack() as stack:
             await self._bring_up(stack)
-            planned = (first, *self._under_load)
+            planned = (scenes.PROVISION, first, *self._under_load)
             async with asyncio.TaskGroup() as group:
                 followers = [
                     group.create_task(self._plane.log.follow()),
@@ -114,14 +126,14 @@ class Performance:
                     self._screen.scene_begins(
                         number, len(planned), scene.name, scene.story
                     )
-                    await self._play(scene)
+                    await self._play_any(scene)
                     self._screen.scene_ended(self._reports[-1])
-                    if number == 1:
+                    if scene is first:
                         await self._load.start(
-                            self._plane.address_of(f"{ENVIRONMENT}-public"),
-                            ENTRY_HOST,
-                            settings.rate,
+                            self._entry, self._host, self._settings.rate
                         )
+                    if not self._services:
+                        break
                 await self._load.stop()
                 for follower in followers:
                     follower.cancel()
@@ -168,19 +180,21 @@ class Performance:
         )
         stack.push_async_callback(self._close_cloud)
         self._plane.log.subscribe(self._measure)
-        self._system: System = create_system(
-            self._cloud.network, self._cloud.monitor, self._boutique.specs()
-        )
+        self._boutique.settle(self._cloud.network)
+        ecr = boto3.client("ecr", region_name=REGION)
+        for repository in self._repositories:
+            ecr.create_repository(repositoryName=repository)
         self._journal = Journal(
             boto3.client("dynamodb", region_name=REGION),
             self._cloud.stack.resource("JournalTable").name,
         )
-        for service in self._system.services:
-            self._journal.put_service(service)
         self._decisions = Decisions(self._journal)
-        await self._clock.sleep(self._delays.propagation_seconds)
-        for name in ("public", "internal"):
-            await self._plane.listening(f"{ENVIRONMENT}-{name}")
+        self._applying = Applying(self._clock, self._cloud, self._boutique)
+
+    @property
+    def _entry(self) -> str:
+        """Where users' requests go, host:port."""
+        return self._plane.address_of(f"{ENVIRONMENT}-public")
 
     async def _close_cloud(self) -> None:
         """Close the cloud; whatever it does, what comes after this is ended too."""
@@ -210,8 +224,79 @@ class Performance:
 
     # ------------------------------------------------------------------------- playing
 
-    async def _play(self, scene: Scene) -> None:
+    async def _play_any(self, scene: Scene | Applied) -> None:
         self._scene, self._story = scene.name, scene.story
+        if isinstance(scene, Applied):
+            played: Played | PlayedRun = await self._apply(scene)
+        else:
+            played = await self._play(scene)
+        self._played.append(played)
+        self._reports.append(self._report(played, self._failures()))
+
+    async def _apply(self, scene: Applied) -> PlayedRun:
+        began, calls = time.time(), len(self._cloud.router.calls)
+        if scene.edit is not None:
+            self._boutique.edit(scene.edit)
+        run = await self._applying.run(self._tell)
+        written = writes(self._cloud.router.calls[calls:])
+        self._tell(f"{run.result or 'no end in time'}: {run.summary}")
+        entry, said = None, None
+        done = run.result is Result.DONE
+        if done:
+            await self._know_services()
+        if done and scene.edit is not None:
+            entry = await self._rolled_out(scene.edit.service, run)
+            said = (await answer(self._entry, self._host)).get("greeting")
+        await asyncio.sleep(SETTLE_SECONDS)
+        return PlayedRun(
+            scene,
+            began,
+            time.time(),
+            run,
+            await self._applying.plan(),
+            written,
+            entry,
+            said,
+            self._new_violations(),
+        )
+
+    def _tell(self, text: str) -> None:
+        """Say what is done with manifests."""
+        decision = Decision(self._clock.now(), "manifests", "apply", text)
+        self._decisions.add(decision)
+        self._screen.decided([decision])
+
+    async def _know_services(self) -> None:
+        """Take over what provisioning wrote down, and wait for what it made."""
+        self._services = [self._journal.service(name) for name in self._names]
+        for service in self._services:
+            self._cloud.monitor.watch(service)
+        await self._clock.sleep(self._delays.propagation_seconds)
+        for name in ("public", "internal"):
+            await self._plane.listening(f"{ENVIRONMENT}-{name}")
+
+    async def _rolled_out(self, service: str, run: Run) -> Entry | None:
+        """Wait for the end of the rollout that a run started."""
+        deadline = self._clock.time() + SCENE_SECONDS
+        while self._clock.time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            for entry in self._journal.rollouts(service):
+                ask = entry.rollout.cause.ask
+                mine = ask is not None and ask.command_id == run.applied.run
+                if mine and entry.outcome is not None:
+                    return entry
+        return None
+
+    def _new_violations(self) -> list[str]:
+        """Look once more, and return what has been violated since the last scene."""
+        self._cloud.monitor.at_rest()
+        known = sum(len(each.violations) for each in self._played)
+        return [
+            f"invariant {each.invariant}: {each.text}"
+            for each in self._cloud.monitor.violations[known:]
+        ]
+
+    async def _play(self, scene: Scene) -> Played:
         began = time.time()
         digests = {push: self._push(push) for push in scene.pushes}
         if scene.bad or scene.never_serves:
@@ -228,18 +313,17 @@ class Performance:
                 for push, digest in digests.items()
             }
         await asyncio.sleep(SETTLE_SECONDS)
-        self._cloud.monitor.at_rest()
-        played = Played(scene, began, time.time(), frozenset(digests.values()), ended)
-        known = sum(len(each.violations) for each in self._played)
-        played.violations = [
-            f"invariant {each.invariant}: {each.text}"
-            for each in self._cloud.monitor.violations[known:]
-        ]
-        self._played.append(played)
-        self._reports.append(self._report(played, self._failures()))
+        return Played(
+            scene,
+            began,
+            time.time(),
+            frozenset(digests.values()),
+            ended,
+            self._new_violations(),
+        )
 
     def _push(self, push: Push) -> str:
-        repository = f"{ENVIRONMENT}/{push.service}"
+        repository = self._journal.service(push.service).repository
         return self._cloud.images.push(repository, push.tag, push.image)
 
     def _have_traffic(self, digests: Mapping[Push, str]) -> bool:
@@ -271,12 +355,21 @@ class Performance:
             self._load.sent.rows, self._plane.log.rows, self._directory(), self._bad
         )
 
-    def _report(self, played: Played, failed: Sequence[Failure]) -> SceneReport:
-        scene, directory = played.scene, self._directory()
+    def _report(
+        self, played: Played | PlayedRun, failed: Sequence[Failure]
+    ) -> SceneReport:
         sent = sum(
             played.began <= each.start < played.ended for each in self._load.sent.rows
         )
         mine = [f for f in failed if played.began <= f.sent.start < played.ended]
+        if isinstance(played, PlayedRun):
+            return played.report(sent, len(mine))
+        return self._report_of_releases(played, sent, mine)
+
+    def _report_of_releases(
+        self, played: Played, sent: int, mine: Sequence[Failure]
+    ) -> SceneReport:
+        scene, directory = played.scene, self._directory()
         outcomes = {
             name: entry.outcome if entry else None
             for name, entry in played.entries.items()
@@ -321,7 +414,7 @@ class Performance:
             return None
         seconds = (played.ended - played.began) * self._settings.factor
         return bound(
-            POLICY,
+            entry.rollout.service.rollout,
             self._delays,
             failure_rate=rate,
             requests_per_second=sent / seconds,
@@ -334,7 +427,9 @@ class Performance:
         entries = {n: e for n, e in played.entries.items() if e is not None}
         receipt: dict[str, Any] = {
             "reasons": {n: e.reason or "" for n, e in entries.items()},
-            "rollouts": {n: _plain(e.receipt) for n, e in entries.items() if e.receipt},
+            "rollouts": {
+                n: receipt_as_json(e.receipt) for n, e in entries.items() if e.receipt
+            },
         }
         if limit is not None:
             receipt["bound"] = limit.as_json()
@@ -355,10 +450,9 @@ class Performance:
     # ------------------------------------------------------------------------- showing
 
     async def _keep_showing(self) -> None:
-        names = list(self._boutique.services)
         while True:
             now = self._clock.now()
-            self._screen.decided(self._decisions.read_new(names, now))
+            self._screen.decided(self._decisions.read_new(self._names, now))
             self._screen.show(self._picture(now))
             await asyncio.sleep(POLL_SECONDS)
 
@@ -374,7 +468,7 @@ class Performance:
             sent=len(sent),
             failed=sum(each.failed for each in sent),
             slots=slot_rows(
-                self._system.services,
+                self._services,
                 self._plane.view,
                 self._runtime.tenancies,
                 self._plane.log.rows,
@@ -384,14 +478,3 @@ class Performance:
             decisions=self._decisions.entries,
             played=self._reports,
         )
-
-
-def _plain(receipt: Receipt) -> dict[str, Any]:
-    """Return a receipt as JSON has it."""
-    plain = asdict(receipt)
-    plain["pushed_at"] = receipt.pushed_at.isoformat()
-    plain["marks"] = [
-        {"name": mark.name, "at": mark.at.isoformat(), "reason": mark.reason}
-        for mark in receipt.marks
-    ]
-    return plain

@@ -14,9 +14,9 @@ from localcloud.clock import Clock
 from localcloud.demo import leash
 from localcloud.seams import TaskSpec, TaskStartError
 
-PROBE_FLOOR_SECONDS = 1.0
-"""A health check may take a real second, whatever the factor: a busy laptop is not an
-unhealthy task."""
+PROBE_FLOOR_SECONDS = 5.0
+"""A health check may take so many real seconds, whatever the factor: a busy laptop is
+not an unhealthy task. A function that starts cold holds everything up for one."""
 STOP_FLOOR_SECONDS = 1.0
 """Before SIGKILL a task has a real second, whatever the factor, for the same reason."""
 
@@ -44,6 +44,7 @@ class ProcessTaskRuntime:
     `program` is a file that Python runs with the standard library only; the image's
     content and the task's environment tell it what to be (examples/boutique/app.py).
     `folder` takes one log per task. `environment` is added to every task's own.
+    The process stands for the main container; sidecars are recorded, not run.
     """
 
     def __init__(

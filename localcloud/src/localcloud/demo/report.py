@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from slipway.domain.receipt import Receipt
 
 MINIMUM_REQUESTS = 5000
 """Fewer prove too little."""
@@ -90,3 +92,14 @@ class Report:
         """Write build/demo.json."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self.as_json(), indent=2) + "\n")
+
+
+def receipt_as_json(receipt: Receipt) -> dict[str, Any]:
+    """Return a rollout's receipt as JSON has it."""
+    plain = asdict(receipt)
+    plain["pushed_at"] = receipt.pushed_at.isoformat()
+    plain["marks"] = [
+        {"name": mark.name, "at": mark.at.isoformat(), "reason": mark.reason}
+        for mark in receipt.marks
+    ]
+    return plain

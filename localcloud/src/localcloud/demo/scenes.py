@@ -1,12 +1,15 @@
 """What the demonstration plays, and what each scene must come to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from slipway.domain.planning import Verb
+from slipway.domain.provision_run import Result
 from slipway.domain.rollout import Outcome
 
 from localcloud.demo.bound import Bound
+from localcloud.demo.boutique import Edit
 
 START_SECONDS = 8
 """Modelled time in which an image is pulled and started."""
@@ -68,6 +71,40 @@ class Observed:
     bound: Bound | None
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Manifests applied, and the rollout that follows where one was edited."""
+
+    name: str
+    story: str
+    """What happens, in a few words for whoever watches."""
+    verbs: frozenset[Verb]
+    """What there is to do; nothing where it is empty."""
+    edit: Edit | None = None
+    """What is written into a manifest before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRun:
+    """What applying manifests came to."""
+
+    result: Result | None
+    """None where the run had not ended in time."""
+    verbs: Collection[Verb]
+    """What there was to do before."""
+    left: Sequence[str]
+    """What there was to do after."""
+    writes: Sequence[str]
+    """Calls that changed the system."""
+    problems: Sequence[str]
+    outcome: Outcome | None
+    """How the rollout ended; none where there was none, or none in time."""
+    said: str | None
+    """What users are greeted with."""
+    failed: int
+    violations: Sequence[str]
+
+
 def first_releases(services: Sequence[str]) -> Scene:
     """Return the scene in which every service gets its first release."""
     return Scene(
@@ -84,7 +121,14 @@ def push(service: str, tag: str, **manners: Any) -> Push:
     return Push(service, tag, image | manners)
 
 
-UNDER_LOAD = (
+PROVISION = Applied(
+    name="manifests alone",
+    story="nothing is there but Slipway: five files become four services",
+    verbs=frozenset({Verb.MAKE}),
+)
+"""Played first."""
+
+UNDER_LOAD: tuple[Scene | Applied, ...] = (
     Scene(
         name="good release",
         story="productcatalogservice v2 goes 10, 50, 100 % and is promoted",
@@ -120,6 +164,17 @@ UNDER_LOAD = (
         expected=Outcome.ROLLED_BACK,
         never_serves=True,
     ),
+    Applied(
+        name="manifest changed",
+        story="the frontend gets another greeting: the same image, as a new release",
+        verbs=frozenset({Verb.CHANGE, Verb.ROLL_OUT}),
+        edit=Edit("frontend", "GREETING", "welcome back"),
+    ),
+    Applied(
+        name="the same manifests again",
+        story="everything is as they say: nothing is made, changed or removed",
+        verbs=frozenset(),
+    ),
 )
 
 
@@ -150,3 +205,32 @@ def complaints(scene: Scene, observed: Observed) -> list[str]:
                 f"{observed.bound.requests:.1f}"
             )
     return found
+
+
+def applied_complaints(scene: Applied, observed: ObservedRun) -> list[str]:
+    """Return what applying manifests did not do as it must."""
+    found = []
+    if observed.result is not Result.DONE:
+        found.append(f"the run: {observed.result or 'no end in time'}, not done")
+        found += observed.problems
+    if set(observed.verbs) != scene.verbs:
+        found.append(
+            f"there was to {_named(observed.verbs)}, not {_named(scene.verbs)}"
+        )
+    found += [f"left to do: {text}" for text in observed.left]
+    if not scene.verbs:
+        found += [f"written with nothing to do: {text}" for text in observed.writes]
+    if scene.edit is not None:
+        if observed.outcome is not Outcome.PROMOTED:
+            outcome = observed.outcome or "no outcome in time"
+            found.append(f"{scene.edit.service}: {outcome}, not promoted")
+        if observed.said != scene.edit.value:
+            found.append(f"users are told {observed.said}, not {scene.edit.value}")
+    found += [f"violation: {text}" for text in observed.violations]
+    if observed.failed:
+        found.append(f"{observed.failed} requests failed")
+    return found
+
+
+def _named(verbs: Collection[Verb]) -> str:
+    return ", ".join(sorted(verbs)) or "do nothing"
