@@ -12,6 +12,7 @@ from localcloud.rates import DOCUMENTED
 
 from benchmarks.mass_push import mass_push
 from benchmarks.one_rollout import POLICY, one_rollout
+from benchmarks.provision import provision
 
 REPORT = Path(__file__).parents[1] / "build" / "benchmarks.json"
 FULL = 100
@@ -29,6 +30,10 @@ def main() -> None:
     measured = {
         "one_rollout": asdict(run_virtual(one_rollout())),
         "mass_push": asdict(run_virtual(mass_push(count, POLICY, rates))),
+        "provision": [
+            asdict(run_virtual(provision(some)))
+            for some in sorted({max(1, count // 4), max(1, count // 2), count})
+        ],
         "took_seconds": round(time.monotonic() - began, 1),
     }
     REPORT.parent.mkdir(exist_ok=True)
