@@ -17,7 +17,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.uv/sam
 # Linting a template needs a region, nothing ever connects to it.
 CHECK_REGION := eu-west-1
 
-SOURCES := $(wildcard benchmarks cli examples functions layers localcloud tests)
+SOURCES := $(wildcard benchmarks cli clients examples functions layers localcloud tests)
 PROJECTS := pyproject.toml uv.lock $(wildcard */pyproject.toml */*/pyproject.toml)
 # Folders too, so that a file that went away is noticed.
 SHIPPED := template.yaml $(shell find layers functions statemachines \
