@@ -178,12 +178,19 @@ def _kills(stage: Stage, act: Act, random: Random) -> None:
 
 
 def _slow_calls(stage: Stage, act: Act, random: Random) -> None:
+    """Let calls take long, with all of their attempts.
+
+    The fence is asked before each attempt of a write, so such a write that takes effect
+    does so within the one attempt that it allowed.
+    """
     often, most = random.choice((0.1, 0.4)), random.choice((4, 12, 30))
 
-    def slow_down(_: Call) -> Fault | None:
+    def slow_down(call: Call) -> Fault | None:
         if random.random() >= often:
             return None
-        return Fault(wait_seconds=random.uniform(1, most))
+        is_fenced = (call.service, call.operation) in WRITES
+        longest = min(most, READ_TIMEOUT_SECONDS) if is_fenced else most
+        return Fault(wait_seconds=random.uniform(1, longest))
 
     stage.during(act, stage.faulty, slow_down)
 
