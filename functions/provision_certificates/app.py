@@ -5,13 +5,13 @@ by what it asks for, so that each certificate is requested once.
 """
 
 from slipway.domain.provision_run import ProvisionRequest
+from slipway.domain.resources import Ids
 from slipway.estate import Estate
 from slipway.provision.desired import certificates
 from slipway.provisioning import (
     Kept,
     claim,
     keep,
-    look,
     provision_stage,
     record_of,
     words,
@@ -22,9 +22,8 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Compare and write what differs; what is as it should be is let be."""
     claim(request, app)
     record = record_of(request, app)
-    ids, _ = look(record, ())
     wanted = certificates(record.environment)
-    changes = keep(record, wanted, ids, app.certificates)
+    changes = keep(record, wanted, Ids(), app.certificates)
     return Kept(words(changes))
 
 

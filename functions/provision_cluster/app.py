@@ -1,13 +1,13 @@
 """Make the cluster, log groups and the namespace, or keep them as manifests say."""
 
 from slipway.domain.provision_run import ProvisionRequest
+from slipway.domain.resources import Ids
 from slipway.estate import Estate
 from slipway.provision.desired import cluster
 from slipway.provisioning import (
     Kept,
     claim,
     keep,
-    look,
     provision_stage,
     record_of,
     words,
@@ -18,11 +18,10 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Compare and write what differs; what is as it should be is let be."""
     claim(request, app)
     record = record_of(request, app)
-    ids, _ = look(record, ())
     changes = keep(
         record,
         cluster(record),
-        ids,
+        Ids(),
         app.clusters,
         app.log_groups,
         app.namespaces,

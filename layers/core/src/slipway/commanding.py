@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from slipway import clock
@@ -20,7 +19,7 @@ from slipway.domain.release import Ask, Cause
 from slipway.domain.rollout import Outcome
 from slipway.errors import NotFound
 from slipway.hearing import wake
-from slipway.starting import start
+from slipway.starting import newest_moment, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from slipway.domain.rollout import Rollout
     from slipway.gateways.journal import Entry
     from slipway.wiring import App
-
-TICK = timedelta(microseconds=1)
-"""The least by which one cause is newer than another."""
 
 
 def obey(command: Command, app: App) -> Answer:
@@ -115,16 +111,13 @@ def _repeat(command: Command, app: App) -> Answer:
     )
     if isinstance(found, str):
         return _refuse(command, found, app)
-    watermark = app.journal.watermark(service)
-    now = clock.now()
-    if watermark is not None:
-        now = max(now, watermark.ordered_at + TICK)
+    at = newest_moment(service, app)
     cause = Cause(
         found.cause.repository,
         found.cause.tag,
         found.cause.digest,
         found.cause.pushed_at,
-        Ask(command.id, command.by, command.why, now, found.id),
+        Ask(command.id, command.by, command.why, at, found.id),
     )
     rollout_id = start(service, cause, app)
     reason = f"rollout {rollout_id} brings release {found.release.id} once more"

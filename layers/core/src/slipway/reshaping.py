@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from slipway import clock
 from slipway.domain.release import Ask, Cause
 from slipway.provision.records import wanted_record
 from slipway.provisioning import release_due
-from slipway.starting import start
+from slipway.starting import newest_moment, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from slipway.manifests.records import EnvironmentRecord
     from slipway.provision.desired import Standing
 
-TICK = timedelta(microseconds=1)
 BY = "manifests"
 
 
@@ -41,11 +38,8 @@ def roll_out_anew(
         if why is None or standing.state is None:
             continue
         serving = app.journal.rollout(one.name, standing.state.rollout_id).cause
-        watermark = app.journal.watermark(one.name)
-        now = clock.now()
-        if watermark is not None:
-            now = max(now, watermark.ordered_at + TICK)
-        ask = Ask(run, BY, why, now, standing.state.rollout_id, anew=True)
+        at = newest_moment(one.name, app)
+        ask = Ask(run, BY, why, at, standing.state.rollout_id, anew=True)
         cause = Cause(
             serving.repository, serving.tag, serving.digest, serving.pushed_at, ask
         )

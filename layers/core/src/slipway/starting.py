@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from slipway import clock
 from slipway.domain.payload_history import PAYLOADS
 from slipway.telemetry import logger
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from slipway.domain.provision_run import Removal
     from slipway.domain.release import Cause
     from slipway.estate import Estate
     from slipway.wiring import App
 
+
+TICK = timedelta(microseconds=1)
+"""The least by which one cause is newer than another."""
 
 PROVISION_PAYLOAD = 1
 """The version of what provision runs are started with."""
@@ -28,6 +35,12 @@ def start_provision(name: str, app: Estate, removal: Removal | None = None) -> b
     if removal is not None:
         request["removal"] = asdict(removal)
     return app.provisions.start(name, request)
+
+
+def newest_moment(service: str, app: App | Estate) -> datetime:
+    """Return now, or later: after every cause that rolled out in a service."""
+    now, watermark = clock.now(), app.journal.watermark(service)
+    return now if watermark is None else max(now, watermark.ordered_at + TICK)
 
 
 def start(service: str, cause: Cause, app: App | Estate) -> str:

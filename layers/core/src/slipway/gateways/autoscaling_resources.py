@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
@@ -42,16 +43,7 @@ class ScalableTargets:
         found = []
         for part in tags.in_parts(services, TARGETS_EACH):
             for name, target in self._targets.observe(*part).items():
-                suspended = target.suspended
-                facts = {
-                    "min_tasks": target.min_tasks,
-                    "max_tasks": target.max_tasks,
-                    "suspended": {
-                        "scale_in": suspended.scale_in,
-                        "scale_out": suspended.scale_out,
-                        "scheduled": suspended.scheduled,
-                    },
-                }
+                facts = asdict(target)
                 resource = _resource(scope.cluster, name)
                 found.append(Found(self.kind, name, resource, facts, services[name]))
         return found

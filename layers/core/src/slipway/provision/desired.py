@@ -6,13 +6,13 @@ a second run finds the first one's. Where a value is another resource's id, it i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from slipway.domain.release import Release
 from slipway.domain.resources import Kind, Ref, Scope, Wanted
 from slipway.domain.rollout import ServiceState
-from slipway.domain.scaling import IDLE, Target, resting
+from slipway.domain.scaling import IDLE, resting
 from slipway.domain.service import ALL_TRAFFIC, Slot
 from slipway.manifests.bindings import HttpRule, TargetHealth
 from slipway.manifests.environment import Environment, LoadBalancer
@@ -542,7 +542,7 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
     state, name = standing.state, service.manifest.name
     for slot in Slot:
         serves = state is not None and slot is state.primary
-        bounds = _bounds(resting(service.scaling) if serves else IDLE)
+        bounds = asdict(resting(service.scaling) if serves else IDLE)
         ecs_service = slot_name(name, slot)
         yield Wanted(
             Kind.SCALABLE_TARGET,
@@ -553,19 +553,6 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
             service=name,
         )
         yield from _policies(service, slot, ecs_service)
-
-
-def _bounds(target: Target) -> dict[str, Any]:
-    suspended = target.suspended
-    return {
-        "min_tasks": target.min_tasks,
-        "max_tasks": target.max_tasks,
-        "suspended": {
-            "scale_in": suspended.scale_in,
-            "scale_out": suspended.scale_out,
-            "scheduled": suspended.scheduled,
-        },
-    }
 
 
 def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[Wanted]:
