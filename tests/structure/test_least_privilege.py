@@ -33,6 +33,7 @@ SERVICES = {
     "ecr": ("ecr", "ecr"),
     "ecs": ("ecs", "ecs"),
     "ecs_resources": ("ecs", "ecs"),
+    "ecs_running": ("ecs", "ecs"),
     "elbv2": ("elbv2", "elasticloadbalancing"),
     "elbv2_ingress": ("elbv2", "elasticloadbalancing"),
     "events": ("events", "events"),

@@ -16,6 +16,8 @@ from slipway_cli.manifests import contents
 from slipway_cli.patience import until
 
 POLL_SECONDS = 3
+PROVISION_SECONDS = 1800
+"""Until `apply` gives up waiting: a load balancer and a cluster take minutes."""
 ENDS: Mapping[Result, Exit] = {
     Result.DONE: Exit.DONE,
     Result.WAITING: Exit.DONE,
@@ -24,7 +26,13 @@ ENDS: Mapping[Result, Exit] = {
 }
 """What waiting for a run ends with. One that waits for rollouts is gone on with when
 they have ended."""
-_SIGNS = {Verb.MAKE: "+", Verb.CHANGE: "~", Verb.REMOVE: "-", Verb.ROLL_OUT: ">"}
+_SIGNS = {
+    Verb.MAKE: "+",
+    Verb.CHANGE: "~",
+    Verb.REMOVE: "-",
+    Verb.ROLL_OUT: ">",
+    Verb.GIVE_BACK: "<",
+}
 
 
 def plan_lines(
@@ -81,6 +89,11 @@ class Applied:
     run: str
     report: Report | None
     """None where it did not end in time."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is as manifests say, or will be once rollouts end."""
+        return self.report is not None and ENDS[self.report.result] is Exit.DONE
 
 
 def apply(

@@ -99,6 +99,11 @@ def open_estate(location: Location) -> Estate:
     )
 
 
+def open_clients(location: Location) -> Clients:
+    """Return what makes AWS's clients for a person's own use."""
+    return _clients(location)
+
+
 def open_journal(location: Location) -> Journal:
     """Return the journal of an environment; raises what `connect` raises."""
     clients = _clients(location)

@@ -1,24 +1,19 @@
 """The `slipway` command."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from slipway import clock
-from slipway.domain.provision_run import Removal, Result
-from slipway.estate import Estate
-from slipway.manifests.reading import ENVIRONMENT_FILE, Reading
-from slipway.manifests.records import EnvironmentRecord
+from slipway.domain.provision_run import Removal
+from slipway.manifests.reading import ENVIRONMENT_FILE
 from slipway.provision.limits import not_heeded
-from slipway.provision.settings import misplaced
-from slipway.provisioning import whole_plan
+from slipway.removing import plan_of
 
 from slipway_cli import options
-from slipway_cli.applying import ENDS as PROVISIONED
-from slipway_cli.applying import Applied, applied_lines, apply, plan_facts, plan_lines
+from slipway_cli.adoption.commands import add_adoption
+from slipway_cli.applying import PROVISION_SECONDS, apply, plan_facts, plan_lines
 from slipway_cli.destroying import ENDS as DESTROYED
 from slipway_cli.destroying import destroy as destroy_all
 from slipway_cli.destroying import look
@@ -31,18 +26,21 @@ from slipway_cli.display import (
     status_facts,
     teller,
 )
+from slipway_cli.ending import end, placed, read_or_end, refuse
 from slipway_cli.exits import CHANGES, Exit, of
 from slipway_cli.failing import Explaining
 from slipway_cli.following import follow
-from slipway_cli.location import Location, connect, open_estate, open_journal
+from slipway_cli.location import (
+    Location,
+    connect,
+    open_estate,
+    open_journal,
+)
 from slipway_cli.lookup import Wanted, require_service
 from slipway_cli.manifests import read_folder, read_summary, reading_facts
 from slipway_cli.scaffold import Given, scaffold
 from slipway_cli.status import read_status
 from slipway_cli.verbs import ROLLOUT_SECONDS, add_verbs
-
-PROVISION_SECONDS = 1800
-"""Until `apply` gives up waiting: a load balancer and a cluster take minutes."""
 
 app = typer.Typer(
     cls=Explaining,
@@ -194,10 +192,10 @@ def plan(
     Its exit code: 0 nothing to do; 2 there is something to do; 1 an error, or wrong
     usage; 9 it cannot be done; 10 the manifests do not hold.
     """
-    reading = _read(folder, environment_file, as_document=as_document)
+    reading = read_or_end(folder, environment_file, as_document=as_document)
     estate = open_estate(Location(environment, journal_table, cluster, region))
-    record = _placed(reading, estate, as_document=as_document)
-    found, notes = whole_plan(record, estate), tuple(not_heeded(record))
+    record = placed(reading, estate, as_document=as_document)
+    found, notes = plan_of(record, None, estate), tuple(not_heeded(record))
     code = Exit.REFUSED if found.refusals else CHANGES if found.changes else Exit.DONE
     if as_document:
         facts = {"environment": environment, "exit_code": int(code)}
@@ -226,9 +224,9 @@ def apply_manifests(
     error; 2 wrong usage; 7 it failed half-way, run it again; 8 it did not end in time,
     and goes on; 9 it cannot be done; 10 the manifests do not hold.
     """
-    reading = _read(folder, environment_file, as_document=as_document)
+    reading = read_or_end(folder, environment_file, as_document=as_document)
     estate = open_estate(Location(environment, journal_table, cluster, region))
-    _placed(reading, estate, as_document=as_document)
+    placed(reading, estate, as_document=as_document)
     applied = apply(
         estate,
         folder,
@@ -236,7 +234,7 @@ def apply_manifests(
         timeout_seconds=timeout,
         tell=teller(as_document=as_document),
     )
-    _end(applied, as_document=as_document)
+    end(applied, as_document=as_document)
 
 
 @app.command()
@@ -264,10 +262,10 @@ def destroy(
     removal = Removal(logs)
     standing = look(estate, removal)
     if standing.problems:
-        _refuse(standing.problems, as_document=as_document)
+        refuse(standing.problems, as_document=as_document)
     if standing.plan.refusals:
         told = tuple(map(str, standing.plan.refusals))
-        _refuse(told, Exit.REFUSED, as_document=as_document)
+        refuse(told, Exit.REFUSED, as_document=as_document)
     if not as_document:
         for line in plan_lines(standing.plan, nothing="nothing of it is there"):
             typer.echo(line)
@@ -280,60 +278,8 @@ def destroy(
         raise typer.Exit(Exit.ERROR)
     tell = teller(as_document=as_document)
     ended = destroy_all(estate, removal, timeout_seconds=timeout, tell=tell)
-    _end(ended, DESTROYED, as_document=as_document)
+    end(ended, DESTROYED, as_document=as_document)
 
 
-def _end(
-    applied: Applied,
-    ends: Mapping[Result, Exit] = PROVISIONED,
-    *,
-    as_document: bool,
-) -> None:
-    """Say how a run ended, and end so."""
-    report = applied.report
-    code = Exit.TIMED_OUT if report is None else ends[report.result]
-    if as_document:
-        typer.echo(as_json({"exit_code": code} | asdict(applied)))
-    else:
-        for line in applied_lines(applied):
-            say(line, code)
-    raise typer.Exit(code)
-
-
-def _refuse(
-    problems: tuple[str, ...], code: Exit = Exit.INVALID, *, as_document: bool
-) -> NoReturn:
-    """Say why nothing is done, and end so."""
-    if as_document:
-        typer.echo(as_json({"exit_code": code, "problems": problems}))
-    for problem in () if as_document else problems:
-        say(problem, code)
-    raise typer.Exit(code)
-
-
-def _read(folder: Path, environment_file: str, *, as_document: bool) -> Reading:
-    """Read a folder; end with every problem where it does not hold."""
-    reading = read_folder(folder, environment_file)
-    if reading.record is None:
-        code = Exit.INVALID
-        if as_document:
-            typer.echo(as_json({"exit_code": code} | reading_facts(reading)))
-        else:
-            for problem in reading.problems:
-                typer.echo(str(problem))
-            say(read_summary(reading), code)
-        raise typer.Exit(code)
-    return reading
-
-
-def _placed(reading: Reading, app: Estate, *, as_document: bool) -> EnvironmentRecord:
-    """Return what a folder says; end where it is another environment's."""
-    record = reading.record
-    assert record is not None
-    problems = misplaced(record.environment, app.settings)
-    if problems:
-        _refuse(problems, as_document=as_document)
-    return record
-
-
+add_adoption(app)
 add_verbs(app)

@@ -14,7 +14,7 @@ def read_folder(folder: Path, environment_file: str) -> Reading:
 
     Raises NotFound for a file that is there and cannot be read.
     """
-    reading = read(_files(folder, environment_file), environment_file)
+    reading = read(files_of(folder, environment_file), environment_file)
     return replace(
         reading,
         problems=tuple(
@@ -26,13 +26,14 @@ def read_folder(folder: Path, environment_file: str) -> Reading:
 
 def contents(folder: Path, environment_file: str) -> dict[str, bytes]:
     """Return a folder's files by the paths that they have in a bucket."""
-    files = _files(folder, environment_file)
+    files = files_of(folder, environment_file)
     if environment_file in files:
         files[ENVIRONMENT_FILE] = files.pop(environment_file)
     return files
 
 
-def _files(folder: Path, environment_file: str) -> dict[str, bytes]:
+def files_of(folder: Path, environment_file: str) -> dict[str, bytes]:
+    """Return the environment's file and those in services/, by their paths."""
     paths = [folder / environment_file, *sorted((folder / SERVICES).rglob("*"))]
     return {
         path.relative_to(folder).as_posix(): _content(path)

@@ -156,6 +156,32 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 LogsToo = Annotated[
     bool, typer.Option("--logs", help="Log groups too, with all entries in them.")
 ]
+EcsService = Annotated[
+    str,
+    typer.Argument(metavar="CLUSTER/SERVICE", help="The ECS service that runs."),
+]
+NewName = Annotated[
+    str | None,
+    typer.Option(help="What manifests call it; else what ECS does."),
+]
+ExecutionRole = Annotated[
+    str | None,
+    typer.Option(
+        metavar="role/slipway/...",
+        help="For releases to come, where its own is outside role/slipway/.",
+    ),
+]
+TaskRole = Annotated[
+    str | None,
+    typer.Option(metavar="role/slipway/...", help="The same for its task role."),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Also what a CloudFormation stack would write over."),
+]
+ManifestOnly = Annotated[
+    bool, typer.Option("--manifest-only", help="Write the manifest, and stop.")
+]
 NewFolder = Annotated[
     Path,
     typer.Argument(metavar="FOLDER", help="Where to write; it is made if need be."),

@@ -41,6 +41,8 @@ class BalancerRecords:
         router.after("elbv2", "CreateTargetGroup", self._note_group)
         router.after("elbv2", "CreateLoadBalancer", self._note_balancer)
         router.after("elbv2", "CreateListener", self._note_listener)
+        router.after("elbv2", "ModifyListener", _attach_groups)
+        router.after("elbv2", "ModifyRule", _attach_groups)
 
     def _create_group(self, params: dict[str, Any]) -> Mapping[str, Any]:
         """Make a group, or answer with the one of that name made of the same.
@@ -104,6 +106,31 @@ class BalancerRecords:
         for record in records:
             if str(getattr(record, by.lower())) == str(params[by]):
                 self._made.setdefault(record.arn, _settings(params))
+
+
+def _attach_groups(params: dict[str, Any]) -> None:
+    """Let groups know the load balancers that send them requests (TargetGroup).
+
+    moto tells those of new listeners and rules alone.
+    """
+    del params
+    for balancer in _records().load_balancers.values():
+        for listener in balancer.listeners.values():
+            for rule in listener.rules.values():
+                for group in _forwarded_to(rule):
+                    known = _records().target_groups[group].load_balancer_arns
+                    if balancer.arn not in known:
+                        known.append(balancer.arn)
+
+
+def _forwarded_to(rule: Any) -> Iterable[str]:
+    """Give the groups that a rule, or a listener's default, sends requests to."""
+    for action in rule.actions:
+        if action.data.get("Type") == "forward":
+            config = action.data.get("ForwardConfig", {})
+            alone = action.data.get("TargetGroupArn")
+            shares = config.get("TargetGroups") or [{"TargetGroupArn": alone}]
+            yield from (one["TargetGroupArn"] for one in shares)
 
 
 def _check_tagged(params: dict[str, Any]) -> Mapping[str, Any]:

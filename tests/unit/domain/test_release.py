@@ -57,6 +57,7 @@ CHANGES: dict[str, Any] = {
     "log_group": "/slipway/test/orders",
     "secrets": {"TOKEN": "/orders/token"},
     "entrypoint": ("/bin/init", "--"),
+    "container_name": "app",
     "health_check": a_health_check(),
     "depends_on": {"metrics": Condition.START},
     "mount_points": (MountPoint("scratch", "/scratch"),),

@@ -273,7 +273,7 @@ MISTAKES = [
         [
             (
                 "services/cart.yaml:3:1: varaibles: an unknown key; did you "
-                "mean variables? there are calls, command, count, cpu, "
+                "mean variables? there are adopted, calls, command, count, cpu, "
                 "entrypoint, environments, execution_role, http, image, "
                 "logging, memory, name, network, nlb, platform, rollout, "
                 "secrets, sidecars, stop_timeout, storage, tags, task_role, "

@@ -24,7 +24,7 @@ from slipway.starting import newest_moment, start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from slipway.domain.rollout import Rollout
+    from slipway.domain.rollout import Rollout, ServiceState
     from slipway.gateways.journal import Entry
     from slipway.wiring import App
 
@@ -104,11 +104,13 @@ def _repeat(command: Command, app: App) -> Answer:
     if frozen:
         return _refuse(command, f"{service} is {frozen[0]}; unfreeze it first", app)
     entries = app.journal.rollouts(service)
-    found = (
-        _to_retry(command, entries)
-        if command.verb is Verb.RETRY
-        else _to_return_to(command, entries, _serving(service, app))
-    )
+    state = app.journal.state(service)
+    if command.verb is Verb.RETRY:
+        found = _to_retry(command, entries)
+    elif command.verb is Verb.MOVE:
+        found = _to_move(command, entries, state)
+    else:
+        found = _to_return_to(command, entries, state.release_id if state else None)
     if isinstance(found, str):
         return _refuse(command, found, app)
     at = newest_moment(service, app)
@@ -117,7 +119,14 @@ def _repeat(command: Command, app: App) -> Answer:
         found.cause.tag,
         found.cause.digest,
         found.cause.pushed_at,
-        Ask(command.id, command.by, command.why, at, found.id),
+        Ask(
+            command.id,
+            command.by,
+            command.why,
+            at,
+            found.id,
+            moves=command.verb is Verb.MOVE,
+        ),
     )
     rollout_id = start(service, cause, app)
     reason = f"rollout {rollout_id} brings release {found.release.id} once more"
@@ -132,11 +141,6 @@ def _repeat(command: Command, app: App) -> Answer:
     return answer
 
 
-def _serving(service: str, app: App) -> str | None:
-    state = app.journal.state(service)
-    return state.release_id if state else None
-
-
 def _to_retry(command: Command, entries: Sequence[Entry]) -> Rollout | str:
     """Return the rollout to try again: the one named, or the last that failed."""
     ended = [e for e in entries if e.outcome not in (None, Outcome.PROMOTED)]
@@ -146,6 +150,14 @@ def _to_retry(command: Command, entries: Sequence[Entry]) -> Rollout | str:
         which = command.rollout_id or "any"
         return f"{command.service} has no rollout that ended unpromoted ({which})"
     return ended[-1].rollout
+
+
+def _to_move(
+    command: Command, entries: Sequence[Entry], state: ServiceState | None
+) -> Rollout | str:
+    """Return the rollout of the release that serves."""
+    serving = [e.rollout for e in entries if state and e.rollout.id == state.rollout_id]
+    return serving[0] if serving else f"no release of {command.service} serves yet"
 
 
 def _to_return_to(

@@ -9,7 +9,10 @@ from functools import cache
 from slipway.gateways.acm import Certificates
 from slipway.gateways.autoscaling_resources import ScalableTargets, ScalingPolicies
 from slipway.gateways.ec2 import SecurityGroupRules, SecurityGroups
+from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs_resources import Clusters, EcsServices, FirstRevisions
+from slipway.gateways.ecs_running import RunningServices
+from slipway.gateways.elbv2_giving import AdoptedGroups
 from slipway.gateways.elbv2_ingress import (
     ListenerRules,
     Listeners,
@@ -51,8 +54,11 @@ class Estate:
     target_groups: TargetGroups
     listener_rules: ListenerRules
     routes: Routes
+    adopted_groups: AdoptedGroups
     first_revisions: FirstRevisions
     ecs_services: EcsServices
+    running_services: RunningServices
+    registry: Registry
     scalable_targets: ScalableTargets
     scaling_policies: ScalingPolicies
     records: Records
@@ -94,8 +100,11 @@ def wire(settings: Settings) -> Estate:
         target_groups=TargetGroups(elb),
         listener_rules=ListenerRules(elb),
         routes=Routes(fenced_elb),
+        adopted_groups=AdoptedGroups(fenced_elb),
         first_revisions=FirstRevisions(ecs),
         ecs_services=EcsServices(ecs),
+        running_services=RunningServices(ecs, settings.cluster),
+        registry=Registry(client("ecr")),
         scalable_targets=ScalableTargets(scaling, settings.cluster),
         scaling_policies=ScalingPolicies(scaling),
         records=Records(journal),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from slipway import clock
-from slipway.domain.planning import Change, Plan, Refusal, Verb, plan
+from slipway.domain.adoption import is_adoption
+from slipway.domain.planning import GOING, Change, Plan, Refusal, Verb, plan
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.release import pinned_as, release_of
 from slipway.domain.resources import Found, Ids, Kind, of_kind
@@ -187,7 +188,7 @@ def keep(
 def _todo(planned: Plan) -> list[Change]:
     if planned.refusals:
         raise Refused("; ".join(map(str, planned.refusals)))
-    return [change for change in planned.changes if change.verb is not Verb.REMOVE]
+    return [change for change in planned.changes if change.verb not in GOING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def clear(
         found = kind.found(scope, [*mine, *of_kind(kind.kind, gone)], ids)
         ids.learn(*found)
         there = {one.name: one for one in found}
-        surplus = [c for c in plan(mine, found, ids).changes if c.verb is Verb.REMOVE]
+        surplus = [c for c in plan(mine, found, ids).changes if c.verb in GOING]
         for change in surplus:
             if change.service and change.service in spare:
                 waits.add(spare[change.service])
@@ -260,11 +261,13 @@ def standing_of(name: str, app: Estate) -> Standing:
     under_way = next((o.rollout_id for o in app.journal.open_rollouts(name)), None)
     if state is None:
         return Standing(rollout_id=under_way)
+    serving = app.journal.rollout(name, state.rollout_id)
     return Standing(
         state,
         app.journal.revision(name, state.release_id),
-        app.journal.rollout(name, state.rollout_id).release,
+        serving.release,
         under_way,
+        as_adopted=is_adoption(serving.cause),
     )
 
 

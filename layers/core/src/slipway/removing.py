@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from slipway.domain.planning import Plan, Refusal, Verb, plan
+from slipway.domain.planning import GOING, Plan, Refusal, plan
 from slipway.domain.resources import Kind, Wanted
+from slipway.giving_back import away
 from slipway.provision.desired import (
     certificates,
     desired,
@@ -75,13 +76,14 @@ def rollouts_under_way(app: Estate) -> list[Refusal]:
 def plan_of(record: EnvironmentRecord, removal: Removal | None, app: Estate) -> Plan:
     """Say what has to be done: what manifests ask for, or to take all away."""
     if removal is None:
-        return whole_plan(record, app)
+        not_so = tuple(away(record, app))
+        return Plan((), not_so) if not_so else whole_plan(record, app)
     return removal_plan(record, removal, app)
 
 
 def removal_plan(record: EnvironmentRecord, removal: Removal, app: Estate) -> Plan:
     """Look at everything, write nothing, and say what taking it away comes to."""
-    refusals = rollouts_under_way(app)
+    refusals = [*rollouts_under_way(app), *away(without_services(record), app)]
     wanted = named(record)
     ids, found = look(
         record,
@@ -102,7 +104,7 @@ def removal_plan(record: EnvironmentRecord, removal: Removal, app: Estate) -> Pl
     changes = tuple(
         replace(change, reason=REASON)
         for change in plan(kept(wanted, removal), found, ids).changes
-        if change.verb is Verb.REMOVE
+        if change.verb in GOING
     )
     return Plan(changes, tuple(refusals))
 

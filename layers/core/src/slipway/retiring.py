@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from slipway.domain.planning import Change, removal
 from slipway.domain.resources import Found, Ids, Kind, Wanted
 from slipway.fence import borrowed
+from slipway.giving_back import give_back
 from slipway.provision.desired import scope_of
 from slipway.provisioning import surplus_services
 
@@ -28,19 +29,28 @@ class Retired:
 def retire_services(record: EnvironmentRecord, app: Estate) -> Retired:
     """Forget their records, so that no push is heard; drain their slots, remove them.
 
+    A slot that was adopted is given back instead.
+
     The rules that lead to them come after: until its last task has drained, a slot's
     requests are answered.
     """
     changes: list[Change] = []
     left: list[str] = []
     waits: list[str] = []
-    for found in surplus_services(record, app):
+    # The record first.
+    surplus = sorted(
+        surplus_services(record, app), key=lambda one: one.kind is not Kind.RECORD
+    )
+    for found in surplus:
         name = found.service or found.name
         under_way = app.journal.open_rollouts(name)
         if under_way:
             waits.append(f"{name}: rollout {under_way[0].rollout_id} is under way")
         elif found.kind is Kind.RECORD:
             app.journal.remove_service(name)
+            changes.append(removal(found))
+        elif found.adopted:
+            give_back(record, found, app)
             changes.append(removal(found))
         else:
             on_its_way = _retire(record, found, name, app)

@@ -31,6 +31,8 @@ class Verb(StrEnum):
     """Said by a newer rollout, never by a person."""
     RETRY = "retry"
     UNDO = "undo"
+    MOVE = "move"
+    """Let the release that serves do so from the other slot."""
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
 
@@ -41,7 +43,7 @@ STEERING = frozenset(
     {Verb.PAUSE, Verb.RESUME, Verb.PROMOTE, Verb.SKIP, Verb.ABORT, Verb.SUPERSEDE}
 )
 """What is said to one rollout under way."""
-REPEATING = frozenset({Verb.RETRY, Verb.UNDO})
+REPEATING = frozenset({Verb.RETRY, Verb.UNDO, Verb.MOVE})
 """What starts a rollout of a release that was tried before."""
 
 

@@ -110,7 +110,9 @@ def settled(rollout: Rollout, state: ServiceState | None, *, is_open: bool) -> G
             f"restore the journal, or {close if service.bindings else empty}",
         )
     if state is not None and state.release_id == release.id:
-        return _serves(service, release)
+        ask = rollout.cause.ask
+        if not (ask and ask.moves and state.rollout_id == ask.rollout_id):
+            return _serves(service, release)
     return Gate(None, f"the lease is held; release {release.id} may roll out")
 
 

@@ -14,7 +14,13 @@ class Verb(StrEnum):
     MAKE = "make"
     CHANGE = "change"
     REMOVE = "remove"
+    GIVE_BACK = "give back"
+    """What was there before Slipway stays, and is Slipway's no more."""
     ROLL_OUT = "roll out"
+
+
+GOING = frozenset({Verb.REMOVE, Verb.GIVE_BACK})
+"""What becomes of what no manifest asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,11 @@ def _changed(wanted: Wanted, differences: Mapping[str, Difference]) -> Change | 
 
 
 def removal(found: Found) -> Change:
-    """Return the removal of what no manifest asks for any more."""
+    """Return what becomes of what no manifest asks for any more."""
+    if found.adopted:
+        reason = "it was there before Slipway, and no manifest asks for it any more"
+        verb = Verb.GIVE_BACK
+        return Change(verb, found.kind, found.name, reason, found.service)
     reason = "no manifest asks for it any more"
     return Change(Verb.REMOVE, found.kind, found.name, reason, found.service)
 

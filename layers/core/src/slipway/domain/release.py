@@ -70,6 +70,8 @@ class Ask:
     """The rollout whose release is meant."""
     anew: bool = False
     """Whether only its image is meant, in the shape that manifests ask for now."""
+    moves: bool = False
+    """Whether it is to serve from the other slot, though it serves already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +163,12 @@ def _is_tag_of(image: str, pinned: str) -> bool:
 def task_definition(release: Release, *, family: str, region: str) -> dict[str, Any]:
     """Return the parameters of RegisterTaskDefinition for a release, without tags.
 
-    The service's own container stands first and has the service's name, the only one
-    that is always essential.
+    The service's own container stands first, the only one that is always essential. It
+    has the service's name unless the shape says another.
     """
     task = release.task
-    own = _container(release.service, release.image, task, task.environment)
+    name = task.container_name or release.service
+    own = _container(name, release.image, task, task.environment)
     own["essential"] = True
     if task.read_only_root:
         own["readonlyRootFilesystem"] = True

@@ -8,6 +8,8 @@ from typing import Any
 ENVIRONMENT_TAG = "slipway:environment"
 """Whose a resource is. Without it nothing is changed or removed."""
 SERVICE_TAG = "slipway:service"
+ADOPTED_TAG = "slipway:adopted"
+"""On what Slipway did not make: it is given back, never removed."""
 NAME_TAG = "slipway:name"
 """A resource's name where AWS has none for its kind."""
 
@@ -86,6 +88,8 @@ class Found:
     service: str | None = None
     owned: bool = field(default=True, kw_only=True)
     """Whether it carries this environment's ownership tag."""
+    adopted: bool = field(default=False, kw_only=True)
+    """Whether somebody else made it, before Slipway came."""
     parts: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     """Other properties that are referred to."""
     fault: str = field(default="", kw_only=True)

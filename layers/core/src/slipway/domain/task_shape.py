@@ -159,6 +159,8 @@ class TaskShape:
     """20 to 200 on Fargate."""
     volumes: tuple[Volume, ...] = ()
     sidecars: tuple[Sidecar, ...] = ()
+    container_name: str | None = None
+    """The service's own container's; None where it is the service's."""
 
 
 ALWAYS_TOLD = frozenset({"environment", "command", "stop_timeout_seconds", "log_group"})

@@ -70,6 +70,13 @@ class SecurityGroups:
         with translated(f"DeleteSecurityGroup {found.name}"):
             self._client.delete_security_group(GroupId=found.id)
 
+    def let_go(self, found: Found) -> None:
+        """Take the marks away by which a group is Slipway's; its rules stay with it."""
+        with translated(f"DeleteTags {found.name}"):
+            self._client.delete_tags(
+                Resources=[found.id], Tags=[{"Key": key} for key in tags.OWNERSHIP]
+            )
+
     def _groups(self, scope: Scope, chosen: Any) -> dict[str, Found]:
         in_vpc: FilterTypeDef = {"Name": "vpc-id", "Values": [scope.vpc]}
         groups = {}

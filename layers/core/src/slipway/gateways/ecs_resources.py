@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
+from slipway.domain.adoption import Breaker
+from slipway.domain.resources import ADOPTED_TAG, Found, Ids, Kind, Scope, Wanted
 from slipway.errors import NotFound, Refused, Unavailable
 from slipway.gateways import tags
 from slipway.gateways.ecs import RELEASE_TAG
@@ -24,6 +25,8 @@ SERVICES_EACH = 10
 LISTED = 100
 """Services of one page of ListServices, at most."""
 PLACEHOLDER = "placeholder"
+FARGATE = "FARGATE"
+"""The name of a capacity provider and of a launch type, both for the same tasks."""
 
 
 class Clusters:
@@ -182,10 +185,7 @@ class EcsServices:
         settings = one["deploymentConfiguration"]
         breaker = settings.get("deploymentCircuitBreaker", {})
         facts = {
-            "capacity": sorted(
-                [s["capacityProvider"], s.get("base", 0), s.get("weight", 0)]
-                for s in one.get("capacityProviderStrategy", [])
-            ),
+            "capacity": _shares(one),
             "target_groups": sorted(
                 (
                     {
@@ -217,10 +217,15 @@ class EcsServices:
             facts,
             tags.service_of(labels),
             owned=tags.is_owned(labels, scope),
+            adopted=tags.is_adopted(labels),
             parts={
                 "cluster": scope.cluster,
                 "running": one["runningCount"],
                 "desired": one["desiredCount"],
+                "security_groups": one.get("networkConfiguration", {})
+                .get("awsvpcConfiguration", {})
+                .get("securityGroups", []),
+                "breaker": labels.get(ADOPTED_TAG),
             },
         )
 
@@ -245,7 +250,9 @@ class EcsServices:
                     },
                     propagateTags="SERVICE",
                     tags=tags.lower(scope.tags(wanted)),
-                    **_settings({**ids.value(wanted.facts), "tasks": once["tasks"]}),
+                    **_settings(
+                        {**once, **ids.value(wanted.facts), "tasks": once["tasks"]}
+                    ),
                 )["service"]
         except Refused as refused:
             if self._drains(scope, wanted.name):
@@ -282,6 +289,21 @@ class EcsServices:
         """Let a slot run no tasks: ECS drains them before it stops them."""
         self._update(found, desiredCount=0)
 
+    def give_back(self, found: Found) -> None:
+        """Let a slot be as it was before Slipway, and Slipway's no more."""
+        was = Breaker(found.parts["breaker"])
+        breaker = {
+            "enabled": was is not Breaker.OFF,
+            "rollback": was is Breaker.ROLLS_BACK,
+        }
+        if breaker != found.facts["breaker"]:
+            facts = {"deployment": found.facts["deployment"], "breaker": breaker}
+            self._update(found, **_settings(facts))
+        with translated(f"UntagResource {found.name}"):
+            self._client.untag_resource(
+                resourceArn=found.id, tagKeys=list(tags.OWNERSHIP)
+            )
+
     def _update(self, found: Found, **settings: Any) -> None:
         with translated(f"UpdateService {found.name}"):
             self._client.update_service(
@@ -294,6 +316,16 @@ class EcsServices:
             self._client.delete_service(
                 cluster=found.parts["cluster"], service=found.name
             )
+
+
+def _shares(service: Any) -> list[Any]:
+    """Return shares of capacity providers; a launch type is one that has it all."""
+    if service.get("launchType") == FARGATE:
+        return [[FARGATE, 0, 1]]
+    return sorted(
+        [s["capacityProvider"], s.get("base", 0), s.get("weight", 0)]
+        for s in service.get("capacityProviderStrategy", [])
+    )
 
 
 def _settings(facts: Any) -> Any:

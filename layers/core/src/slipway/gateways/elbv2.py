@@ -118,11 +118,8 @@ class LoadBalancing:
         return rules
 
     def _write(self, binding: Binding, rule: Rule, weights: Weights | None) -> None:
-        kept = [
-            _kept(action) for action in rule.actions if action["Type"] not in ROUTING
-        ]
         last = CLOSED if weights is None else _forward(binding, weights)
-        actions: list[Any] = [*kept, {**last, "Order": len(kept) + 1}]
+        actions = routed_to(rule.actions, last)
         if rule.is_default:
             with translated(f"ModifyListener {binding.listener_arn}"):
                 self._client.modify_listener(
@@ -131,6 +128,26 @@ class LoadBalancing:
         else:
             with translated(f"ModifyRule {rule.arn}"):
                 self._client.modify_rule(RuleArn=rule.arn, Actions=actions)
+
+
+def routed_to(actions: Sequence[Any], last: Any) -> list[Any]:
+    """Return a rule's actions with another end; authentication before it stays."""
+    kept = [_kept(action) for action in actions if action["Type"] not in ROUTING]
+    return [*kept, {**last, "Order": len(kept) + 1}]
+
+
+def shares_of(actions: Sequence[Any]) -> dict[str, int]:
+    """Return the groups that a rule's actions forward to, and their weights.
+
+    A group that is alone there has 100, whatever weight that is.
+    """
+    forward = _forward_in(actions)
+    if forward is None:
+        return {}
+    groups = forward.get("ForwardConfig", {}).get("TargetGroups") or [forward]
+    if len(groups) == 1 and groups[0].get("Weight", 1):
+        return {groups[0]["TargetGroupArn"]: ALL_TRAFFIC}
+    return {g["TargetGroupArn"]: g.get("Weight", 1) for g in groups}
 
 
 def shares_in(rules: Iterable[Rule]) -> list[Weights]:
@@ -168,13 +185,7 @@ def _forward_in(actions: Sequence[Any]) -> dict[str, Any] | None:
 
 def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
     """Return each slot's share in percent in a rule's forward action."""
-    forward = _forward_in(actions)
-    if forward is None:
-        return None
-    groups = forward.get("ForwardConfig", {}).get("TargetGroups") or [
-        {"TargetGroupArn": forward["TargetGroupArn"], "Weight": 1}
-    ]
-    weight = {g["TargetGroupArn"]: g.get("Weight", 1) for g in groups}
+    weight = shares_of(actions)
     if not weight.keys() & set(binding.target_group_arns.values()):
         return None
     total = sum(weight.values())

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import CLOSED
+from slipway.gateways.elbv2 import CLOSED, routed_to, shares_of
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class _Kept:
             for one in answer["TagDescriptions"]:
                 found[one["ResourceArn"]] = tags.read(one["Tags"])
         return found
+
+    def _let_go(self, arn: str) -> None:
+        """Take the marks away by which a resource is Slipway's."""
+        with translated(f"RemoveTags {arn}"):
+            self._client.remove_tags(ResourceArns=[arn], TagKeys=list(tags.OWNERSHIP))
 
 
 class LoadBalancers(_Kept):
@@ -149,18 +154,33 @@ class Listeners(_Kept):
                 name,
                 one,
                 asked.get(name, []),
-                owned=tags.is_owned(labels[one["ListenerArn"]], scope),
+                labels[one["ListenerArn"]],
+                scope,
             )
             for name, one in there
         ]
 
     def _found(
-        self, name: str, one: Any, asked: Sequence[str], *, owned: bool
+        self,
+        name: str,
+        one: Any,
+        asked: Sequence[str],
+        labels: dict[str, str],
+        scope: Scope,
     ) -> Found:
+        owned = tags.is_owned(labels, scope)
         facts: dict[str, Any] = {"protocol": one["Protocol"]}
         if owned and one["Protocol"] == "HTTPS":
             facts["certificates"] = self._certificates(one["ListenerArn"], asked)
-        return Found(self.kind, name, one["ListenerArn"], facts, owned=owned)
+        return Found(
+            self.kind,
+            name,
+            one["ListenerArn"],
+            facts,
+            tags.service_of(labels),
+            owned=owned,
+            adopted=tags.is_adopted(labels),
+        )
 
     def _certificates(self, arn: str, asked: Sequence[str]) -> list[str]:
         """Return each certificate once, the default first.
@@ -185,6 +205,7 @@ class Listeners(_Kept):
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Listen, and answer 404 where no rule matches."""
         once, facts = ids.value(wanted.once), ids.value(wanted.facts)
+        labels = scope.tags(wanted)
         first, *more = asked = facts.get("certificates", []) or [None]
         with translated(f"CreateListener {wanted.name}"):
             (made,) = self._client.create_listener(
@@ -193,10 +214,10 @@ class Listeners(_Kept):
                 Protocol=facts["protocol"],
                 Certificates=[{"CertificateArn": first}] if first else [],
                 DefaultActions=[NOBODYS],
-                Tags=tags.upper(scope.tags(wanted)),
+                Tags=tags.upper(labels),
             )["Listeners"]
         self._add(made["ListenerArn"], more)
-        return self._found(wanted.name, made, asked, owned=True)
+        return self._found(wanted.name, made, asked, labels, scope)
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
         """Give it another protocol, or other certificates."""
@@ -226,7 +247,10 @@ class Listeners(_Kept):
                 )
 
     def remove(self, found: Found) -> None:
-        """Listen there no more."""
+        """Listen there no more; one that somebody else made is let go."""
+        if found.adopted:
+            self._let_go(found.id)
+            return
         with translated(f"DeleteListener {found.name}"):
             self._client.delete_listener(ListenerArn=found.id)
 
@@ -286,7 +310,16 @@ class TargetGroups(_Kept):
             facts[_DELAY_FACT] = self._delay(arn)
         parts = {"label": arn.rpartition(":")[2]}
         name, service = one["TargetGroupName"], tags.service_of(labels)
-        return Found(self.kind, name, arn, facts, service, owned=owned, parts=parts)
+        return Found(
+            self.kind,
+            name,
+            arn,
+            facts,
+            service,
+            owned=owned,
+            adopted=tags.is_adopted(labels),
+            parts=parts,
+        )
 
     def _delay(self, arn: str) -> int:
         with translated(f"DescribeTargetGroupAttributes {arn}"):
@@ -330,7 +363,10 @@ class TargetGroups(_Kept):
             )
 
     def remove(self, found: Found) -> None:
-        """Remove a group; refused while a rule names it."""
+        """Remove a group; refused while a rule names it. An adopted one is let go."""
+        if found.adopted:
+            self._let_go(found.id)
+            return
         with translated(f"DeleteTargetGroup {found.name}"):
             self._client.delete_target_group(TargetGroupArn=found.id)
 
@@ -408,7 +444,15 @@ class ListenerRules(_Kept):
             "groups": _groups(rule["Actions"]),
         }
         name, service = tags.name_in(labels, arn), tags.service_of(labels)
-        return Found(self.kind, name, arn, facts, service)
+        return Found(
+            self.kind,
+            name,
+            arn,
+            facts,
+            service,
+            adopted=tags.is_adopted(labels),
+            parts={"actions": rule["Actions"]},
+        )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a rule. Where no priority is wanted it gets the first that is free.
@@ -485,30 +529,46 @@ class ListenerRules(_Kept):
             )
 
     def remove(self, found: Found) -> None:
-        """Remove a rule: requests that matched it go on to the next."""
+        """Remove a rule: requests that matched it go on to the next.
+
+        One that was adopted is given back as it is.
+        """
+        if found.adopted:
+            self._let_go(found.id)
+            return
         with translated(f"DeleteRule {found.name}"):
             self._client.delete_rule(RuleArn=found.id)
 
 
 class Routes(_Kept):
-    """Whether rules lead to tasks. One that is closed is opened; weights are let be."""
+    """Whether rules lead to tasks, and know both slots' groups; weights are let be."""
 
     kind = Kind.ROUTE
 
     def found(self, _: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
         """Return whether the wanted rules, that are known, lead anywhere."""
-        names = {one.name for one in wanted}
-        return [
-            Found(
-                self.kind,
-                rule.name,
-                rule.id,
-                {"is_open": bool(rule.facts["groups"])},
-                rule.service,
+        asked = {one.name: one for one in wanted}
+        found = []
+        for rule in ids.of_kind(Kind.LISTENER_RULE):
+            if rule.name not in asked:
+                continue
+            named = rule.facts["groups"]
+            groups = [group for group, _ in ids.shown(asked[rule.name].once["forward"])]
+            facts = {
+                "is_open": bool(named),
+                "lacks": sorted(set(groups) - set(named)) if named else [],
+            }
+            found.append(
+                Found(
+                    self.kind,
+                    rule.name,
+                    rule.id,
+                    facts,
+                    rule.service,
+                    parts=rule.parts,
+                )
             )
-            for rule in ids.of_kind(Kind.LISTENER_RULE)
-            if rule.name in names
-        ]
+        return found
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Raise Unavailable: a route is its rule's, and that is not there."""
@@ -516,8 +576,17 @@ class Routes(_Kept):
         raise Unavailable(f"listener rule {wanted.name} is not there yet")
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
-        """Lead to the primary alone; raise Unavailable until it is healthy there."""
+        """Lead to the primary alone; raise Unavailable until it is healthy there.
+
+        A rule that leads somewhere already learns of the groups that it lacks, which
+        get no weight.
+        """
         once = ids.value(wanted.once)
+        if found.facts["is_open"]:
+            actions = _with(found.parts["actions"], found.facts["lacks"])
+            with translated(f"ModifyRule {found.name}"):
+                self._client.modify_rule(RuleArn=found.id, Actions=actions)
+            return
         group, needed = once["healthy_in"], max(once["tasks"], 1)
         with translated(f"DescribeTargetHealth {group}"):
             answer = self._client.describe_target_health(TargetGroupArn=group)
@@ -573,6 +642,13 @@ def _groups(actions: Sequence[Any]) -> list[str]:
             config = action.get("ForwardConfig", {}).get("TargetGroups", [])
             found += [g["TargetGroupArn"] for g in config] or [action["TargetGroupArn"]]
     return sorted(found)
+
+
+def _with(actions: Sequence[Any], lacking: Sequence[str]) -> list[Any]:
+    """Return a rule's actions in which `lacking` groups have a weight of 0."""
+    known = shares_of(actions)
+    shares = [*known.items(), *((arn, 0) for arn in lacking)]
+    return routed_to(actions, _action(shares))
 
 
 def _action(shares: Sequence[Any] | None) -> Any:

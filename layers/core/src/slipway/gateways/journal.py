@@ -42,7 +42,7 @@ from slipway.domain.lease import WRITE_TERM, Lease, Term
 from slipway.domain.provision_run import Report
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
-from slipway.domain.service import Service
+from slipway.domain.service import Service, Slot
 from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused
 from slipway.gateways.table import Table, check, delete, put, time_of, update
 
@@ -635,6 +635,32 @@ class Journal:
                 nobody=NOBODY,
                 term=term.until,
                 now=now,
+            ),
+        )
+
+    def adopt(self, rollout: Rollout, revision: str, now: datetime) -> None:
+        """Remember what serves from slot a and was there before; once."""
+        name, release = rollout.service.name, rollout.release
+        state = ServiceState(Slot.A, release.id, rollout.id, now)
+        ask = rollout.cause.ask
+        self._table.write_all(
+            f"adopt {name}",
+            put(f"SERVICE#{name}", "STATE", new=True, body=_text(_STATE, state)),
+            put(
+                *_key(rollout),
+                body=_text(_ROLLOUT, rollout),
+                outcome=Outcome.PROMOTED,
+                reason="" if ask is None else ask.why,
+                promoted=True,
+            ),
+            put(f"SERVICE#{name}", f"RELEASE#{release.id}", revision=revision),
+            update(
+                f"SERVICE#{name}",
+                "WATERMARK",
+                "SET ordered_at = :ordered, rollout_id = :me",
+                condition="attribute_not_exists(pk) OR ordered_at < :ordered",
+                me=rollout.id,
+                ordered=rollout.cause.ordered_at,
             ),
         )
 

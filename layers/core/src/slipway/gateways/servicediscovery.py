@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 from botocore.exceptions import ClientError
 
+LET_GO = "once kept by Slipway"
 TYPES = {"DNS_PRIVATE": "dns", "DNS_PUBLIC": "public dns", "HTTP": "http"}
 
 
@@ -171,6 +172,18 @@ class RegistryServices:
         """Remove a service; refused while instances are in it."""
         with translated(f"DeleteService {found.name} of the registry"):
             self._client.delete_service(Id=found.parts["id"])
+
+    def let_go(self, found: Found) -> None:
+        """Take the mark away by which a service is Slipway's."""
+        ttl = found.facts["ttl_seconds"]
+        by_dns: Any = (
+            {}
+            if ttl is None
+            else {"DnsConfig": {"DnsRecords": _dns(ttl)["DnsRecords"]}}
+        )
+        change: Any = {"Description": LET_GO, **by_dns}
+        with translated(f"UpdateService {found.name} in the registry"):
+            self._client.update_service(Id=found.parts["id"], Service=change)
 
 
 def _mark(scope: Scope) -> str:

@@ -4,7 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import batched
 from typing import Any
 
-from slipway.domain.resources import ENVIRONMENT_TAG, NAME_TAG, SERVICE_TAG, Scope
+from slipway.domain.resources import (
+    ADOPTED_TAG,
+    ENVIRONMENT_TAG,
+    NAME_TAG,
+    SERVICE_TAG,
+    Scope,
+)
 
 
 def upper(tags: Mapping[str, str]) -> list[Any]:
@@ -30,6 +36,11 @@ def is_owned(tags: Mapping[str, str], scope: Scope) -> bool:
     return tags.get(ENVIRONMENT_TAG) == scope.environment
 
 
+def is_adopted(tags: Mapping[str, str]) -> bool:
+    """Whether what carries these tags was there before Slipway."""
+    return ADOPTED_TAG in tags
+
+
 def service_of(tags: Mapping[str, str]) -> str | None:
     """Return the service that tags name, None where they name none."""
     return tags.get(SERVICE_TAG)
@@ -38,6 +49,10 @@ def service_of(tags: Mapping[str, str]) -> str | None:
 def name_in(tags: Mapping[str, str], otherwise: str) -> str:
     """Return the name that tags give."""
     return tags.get(NAME_TAG, otherwise)
+
+
+OWNERSHIP = (ENVIRONMENT_TAG, SERVICE_TAG, NAME_TAG, ADOPTED_TAG)
+"""The tags that make something Slipway's: what is given back has none of them."""
 
 
 def in_parts[T](items: Iterable[T], most: int) -> Sequence[list[T]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from slipway.domain.service import Mode, Scaling, Slot
+from slipway.domain.service import Mode, Scaling
 from slipway.manifests.environment import Environment
 from slipway.manifests.environment_checks import (
     Member,
@@ -19,7 +19,8 @@ from slipway.manifests.problems import Place, Problem, problem_at
 from slipway.manifests.records import (
     EnvironmentRecord,
     ServiceRecord,
-    target_group_name,
+    slot_names,
+    target_group_names,
 )
 from slipway.manifests.service import Defaults, Service
 from slipway.manifests.service_checks import check_service
@@ -221,13 +222,10 @@ def _record(
         rollout=service.rollout.policy(),
         scaling=Scaling(bounds.min, bounds.max) if service.count.scales else None,
         ingress=tuple(member.ingress),
-        target_groups={
-            ingress.path: {
-                slot: target_group_name(environment.name, service.name, number, slot)
-                for slot in Slot
-            }
-            for number, ingress in enumerate(member.ingress, start=1)
-        },
+        target_groups=target_group_names(
+            environment.name, service, [ingress.path for ingress in member.ingress]
+        ),
+        slots=slot_names(service),
         notes=tuple(_notes(environment, member, members, mode)),
     )
 

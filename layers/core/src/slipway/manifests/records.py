@@ -1,6 +1,6 @@
 """What manifests are once everything holds: what provisioning will start from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.domain.service import Mode, RolloutPolicy, Scaling, Slot
@@ -63,6 +63,8 @@ class ServiceRecord:
     ingress: tuple[Ingress, ...]
     target_groups: Mapping[Path, Mapping[Slot, str]]
     """Names by the binding's path."""
+    slots: Mapping[Slot, str]
+    """Each slot's ECS service, by name."""
     notes: tuple[str, ...]
     """What holds and may surprise."""
 
@@ -81,6 +83,36 @@ class EnvironmentRecord:
     def names(self) -> frozenset[str]:
         """The services' names."""
         return frozenset(service.manifest.name for service in self.services)
+
+
+def slot_names(service: Service) -> dict[Slot, str]:
+    """Name the ECS services of a service's slots; an adopted one keeps its name."""
+    names = {slot: f"{service.name}-{slot}" for slot in Slot}
+    if service.adopted is not None:
+        names[Slot.A] = service.adopted.service
+    return names
+
+
+def target_group_names(
+    environment: str, service: Service, paths: Sequence[Path]
+) -> dict[Path, Mapping[Slot, str]]:
+    """Name the target groups of a service's bindings; adopted ones keep their names.
+
+    Bindings that share an adopted group share the other slot's, too.
+    """
+    adopted = () if service.adopted is None else service.adopted.target_groups
+    names: dict[Path, Mapping[Slot, str]] = {}
+    for number, path in enumerate(paths, start=1):
+        first = number
+        own: dict[Slot, str] = {}
+        if number <= len(adopted):
+            first = adopted.index(adopted[number - 1]) + 1
+            own = {Slot.A: adopted[number - 1]}
+        names[path] = {
+            slot: target_group_name(environment, service.name, first, slot)
+            for slot in Slot
+        } | own
+    return names
 
 
 def target_group_name(environment: str, service: str, number: int, slot: Slot) -> str:

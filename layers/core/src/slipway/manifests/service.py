@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from slipway.manifests.adopting import Adopted
 from slipway.manifests.bindings import Http, Nlb
 from slipway.manifests.containers import (
     Image,
@@ -100,3 +101,10 @@ class Service(Defaults):
     """Requests from Application Load Balancers."""
     nlb: Nlb | None = None
     """Connections from Network Load Balancers."""
+    adopted: Adopted | None = None
+    """What was there before Slipway and is its slot a; see `slipway adopt`."""
+
+    @property
+    def container(self) -> str:
+        """What the service's own container is called."""
+        return self.name if self.adopted is None else self.adopted.container

@@ -275,6 +275,29 @@ def _canary(written: Written[Service], _: Environment) -> Iterator[Problem]:
         yield from written.problem(("nlb",), allowed, "no metric")
 
 
+def _adopted(written: Written[Service], _: Environment) -> Iterator[Problem]:
+    """See that what was adopted is told part by part, and shared alike."""
+    service, adopted = written.model, written.model.adopted
+    if adopted is None:
+        return
+    at: Path = ("adopted", "target_groups")
+    bound, groups = list(bindings(service)), adopted.target_groups
+    if len(groups) != len(bound):
+        allowed = f"{len(bound)}, one for http and for each of its additional_rules"
+        yield from written.problem(at, allowed, f"{len(groups)} target groups")
+        return
+    if adopted.container in service.sidecars:
+        allowed = "the service's own container, which is none of its sidecars"
+        yield from written.problem(("adopted", "container"), allowed)
+    for (path, rule), group in zip(bound, groups, strict=True):
+        first, same = bound[groups.index(group)]
+        for key in ("healthcheck", "deregistration_delay"):
+            if getattr(rule, key) != getattr(same, key):
+                where = ".".join(map(str, first))
+                allowed = f"as for {where}, for both share target group {group}"
+                yield from written.problem((*path, key), allowed)
+
+
 CHECKS: Sequence[Check] = (
     _roles,
     _names,
@@ -285,6 +308,7 @@ CHECKS: Sequence[Check] = (
     _spot,
     _traffic,
     _canary,
+    _adopted,
 )
 
 

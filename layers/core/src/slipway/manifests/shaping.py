@@ -19,6 +19,7 @@ from slipway.domain.task_shape import (
 from slipway.manifests import containers
 from slipway.manifests.environment import Environment
 from slipway.manifests.records import ServiceRecord
+from slipway.manifests.service import Service
 
 _PLATFORMS = {
     "linux/x86_64": Platform.X86_64,
@@ -77,9 +78,10 @@ def task_shape(
             Volume(name, _efs(volume.efs)) for name, volume in storage.volumes.items()
         ),
         sidecars=tuple(
-            _sidecar(name, sidecar, environment)
+            _sidecar(name, sidecar, service, environment)
             for name, sidecar in service.sidecars.items()
         ),
+        container_name=None if service.adopted is None else service.container,
     )
 
 
@@ -91,8 +93,13 @@ def partition(region: str) -> str:
 
 
 def _sidecar(
-    name: str, sidecar: containers.Sidecar, environment: Environment
+    name: str, sidecar: containers.Sidecar, service: Service, environment: Environment
 ) -> Sidecar:
+    """Return a sidecar; one that waits for the service's own container says so."""
+    awaited = {
+        service.container if other == service.name else other: condition
+        for other, condition in sidecar.depends_on.items()
+    }
     return Sidecar(
         name=name,
         image=sidecar.image,
@@ -105,7 +112,7 @@ def _sidecar(
         entrypoint=sidecar.entrypoint or (),
         command=sidecar.command or (),
         health_check=_health_check(sidecar.healthcheck),
-        depends_on=_conditions(sidecar.depends_on),
+        depends_on=_conditions(awaited),
         mount_points=tuple(
             MountPoint(mount.source_volume, mount.path, mount.read_only)
             for mount in sidecar.mount_points

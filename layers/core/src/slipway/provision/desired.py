@@ -25,6 +25,8 @@ DNS_TTL_SECONDS = 10
 """How long a resolver may remember where a service's tasks are."""
 PARKED = "park.slipway.internal"
 """No request has a host below it: rules there only keep target groups attached."""
+PARKING = " parked"
+"""What the names of those rules end with."""
 TASKS_DURING_DEPLOYMENT = {"min_percent": 100, "max_percent": 200}
 
 _VERSIONS = {"http": "HTTP1", "http2": "HTTP2", "grpc": "GRPC"}
@@ -46,6 +48,8 @@ class Standing:
     """The release that serves."""
     rollout_id: str | None = None
     """A rollout under way."""
+    as_adopted: bool = False
+    """Whether what serves is what was there before Slipway."""
 
     @property
     def in_rollout(self) -> bool:
@@ -90,7 +94,21 @@ def desired(
 
 def grounds(record: EnvironmentRecord) -> list[Wanted]:
     """Return what is found by its name alone, for stages that ask for ids only."""
-    return [*cluster(record), *load_balancers(record.environment)]
+    return [
+        *cluster(record),
+        *load_balancers(record.environment),
+        *_adopted_groups(record),
+    ]
+
+
+def _adopted_groups(record: EnvironmentRecord) -> Iterator[Wanted]:
+    """Give the target groups whose names do not begin with the environment's."""
+    for service in record.services:
+        adopted = service.manifest.adopted
+        for number, ingress in enumerate(service.ingress if adopted else (), start=1):
+            for one in _binding(service, record.environment, NEW, number, ingress):
+                if adopted and one.name in adopted.target_groups:
+                    yield one
 
 
 # ----------------------------------------------------- what services share
@@ -327,7 +345,7 @@ def rule_name(service: str, number: int) -> str:
 
 def parking_name(service: str, number: int) -> str:
     """Name the rule that keeps a binding's groups attached."""
-    return f"{rule_name(service, number)} parked"
+    return f"{rule_name(service, number)}{PARKING}"
 
 
 def _binding(
@@ -340,7 +358,14 @@ def _binding(
     manifest, rule = service.manifest, ingress.rule
     assert isinstance(rule, HttpRule)
     groups = service.target_groups[ingress.path]
+    earlier = {
+        name
+        for other in service.ingress[: number - 1]
+        for name in service.target_groups[other.path].values()
+    }
     for group in groups.values():
+        if group in earlier:
+            continue
         yield Wanted(
             Kind.TARGET_GROUP,
             group,
@@ -371,7 +396,7 @@ def _binding(
         service=manifest.name,
     )
     if state is not None and not standing.in_rollout:
-        yield _route(manifest.name, number, state.primary, refs)
+        yield _route(service, number, state.primary, refs)
     host = f"{manifest.name}-{number}.{PARKED}"
     yield Wanted(
         Kind.LISTENER_RULE,
@@ -389,23 +414,25 @@ def _binding(
 
 
 def _route(
-    service: str, number: int, primary: Slot, groups: Mapping[Slot, Ref]
+    service: ServiceRecord, number: int, primary: Slot, groups: Mapping[Slot, Ref]
 ) -> Wanted:
     """Return where a rule leads once its primary is healthy there, if it is closed.
 
-    Where it leads already, weights are the rollouts' and people's.
+    Where it leads already, weights are the rollouts' and people's; a slot's group that
+    it does not know is added without any.
     """
+    name = service.manifest.name
     return Wanted(
         Kind.ROUTE,
-        rule_name(service, number),
+        rule_name(name, number),
         f"slot {primary} serves",
-        {"is_open": True},
+        {"is_open": True, "lacks": []},
         once={
             "healthy_in": groups[primary],
-            "tasks": Ref(Kind.ECS_SERVICE, slot_name(service, primary), "desired"),
+            "tasks": Ref(Kind.ECS_SERVICE, service.slots[primary], "desired"),
             "forward": [[groups[s], ALL_TRAFFIC * (s is primary)] for s in Slot],
         },
-        service=service,
+        service=name,
     )
 
 
@@ -444,7 +471,7 @@ def slots(
     """Give both slots, and a task definition that names them before any release."""
     manifest = service.manifest
     family = family_of(environment, manifest.name)
-    container = {"container": manifest.name, "port": manifest.image.port}
+    container = {"container": manifest.container, "port": manifest.image.port}
     yield Wanted(
         Kind.TASK_DEFINITION,
         family,
@@ -461,19 +488,23 @@ def slots(
     if environment.namespace is not None and manifest.image.port is not None:
         found_by = [Ref(Kind.REGISTRY_SERVICE, manifest.name)]
     for slot in Slot:
-        serves = state is not None and slot is state.primary
-        groups = [groups[slot] for groups in service.target_groups.values()]
+        serves = _serves(service, standing, slot)
+        groups = {groups[slot] for groups in service.target_groups.values()}
+        redeploying = {
+            "capacity": _capacity(service),
+            "target_groups": [
+                {"group": Ref(Kind.TARGET_GROUP, group), **container}
+                for group in sorted(groups)
+            ],
+            "registries": found_by,
+        }
+        as_it_is = serves and _as_adopted(service, standing)
         yield Wanted(
             Kind.ECS_SERVICE,
-            slot_name(manifest.name, slot),
+            service.slots[slot],
             f"slot {slot} of {manifest.name}",
             {
-                "capacity": _capacity(service),
-                "target_groups": [
-                    {"group": Ref(Kind.TARGET_GROUP, group), **container}
-                    for group in sorted(groups)
-                ],
-                "registries": found_by,
+                **({} if as_it_is else redeploying),
                 "deployment": TASKS_DURING_DEPLOYMENT,
                 "breaker": {"enabled": True, "rollback": False},
                 "rebalancing": "ENABLED",
@@ -481,9 +512,10 @@ def slots(
                 **_tasks(service, standing, serves=serves),
             },
             once={
+                **redeploying,
                 "task_definition": (standing.revision if serves else None)
                 or Ref(Kind.TASK_DEFINITION, family),
-                "tasks": bounds.min if serves else 0,
+                "tasks": bounds.min if serves and state is not None else 0,
                 "subnets": list(environment.subnets),
                 "security_groups": [
                     own_group(service, environment),
@@ -494,9 +526,20 @@ def slots(
         )
 
 
-def slot_name(service: str, slot: Slot) -> str:
-    """Return the ECS service of a slot."""
-    return f"{service}-{slot}"
+def _serves(service: ServiceRecord, standing: Standing, slot: Slot) -> bool:
+    """Whether a slot serves; an adopted one did so before the journal knew of it."""
+    if standing.state is not None:
+        return slot is standing.state.primary
+    return service.manifest.adopted is not None and slot is Slot.A
+
+
+def _as_adopted(service: ServiceRecord, standing: Standing) -> bool:
+    """Whether the tasks that serve are those that were there before Slipway.
+
+    Nothing that would replace them is compared then.
+    """
+    is_new = standing.state is None and service.manifest.adopted is not None
+    return is_new or standing.as_adopted
 
 
 def own_group(service: ServiceRecord, environment: Environment) -> Ref:
@@ -509,6 +552,8 @@ def _tasks(
 ) -> dict[str, int]:
     """Return a slot's desired count, where neither a rollout nor scaling sets it."""
     if standing.in_rollout or (serves and service.scaling is not None):
+        return {}
+    if serves and standing.state is None:
         return {}
     return {"tasks": service.manifest.count.range.min if serves else 0}
 
@@ -539,11 +584,11 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
     """
     if service.scaling is None:
         return
-    state, name = standing.state, service.manifest.name
+    name = service.manifest.name
     for slot in Slot:
-        serves = state is not None and slot is state.primary
+        serves = _serves(service, standing, slot)
         bounds = asdict(resting(service.scaling) if serves else IDLE)
-        ecs_service = slot_name(name, slot)
+        ecs_service = service.slots[slot]
         yield Wanted(
             Kind.SCALABLE_TARGET,
             ecs_service,

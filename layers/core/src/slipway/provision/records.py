@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from slipway.domain.resources import Ids, Kind, Ref, Wanted, flat
-from slipway.domain.service import Binding, Service, Slot
+from slipway.domain.service import Binding, Service
 from slipway.manifests.environment import Environment
 from slipway.manifests.records import ServiceRecord
 from slipway.manifests.shaping import task_shape
-from slipway.provision.desired import own_group, parking_name, rule_name, slot_name
+from slipway.provision.desired import own_group, parking_name, rule_name
 
 
 def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Service:
@@ -19,7 +19,7 @@ def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Se
         name=manifest.name,
         repository=repository,
         registry=host,
-        slots={slot: slot_name(manifest.name, slot) for slot in Slot},
+        slots=service.slots,
         task=task_shape(
             service, environment, (ids.shown(own_group(service, environment)),)
         ),
@@ -69,7 +69,10 @@ def wanted_record(service: ServiceRecord, environment: Environment, ids: Ids) ->
         record.name,
         "rollouts go by it",
         dict(flat(record)),
-        once={"record": record},
+        # Tasks would be left behind under another name.
+        frozenset({"slots.a", "slots.b"}),
+        {"record": record},
         service=record.name,
         whole=True,
+        remedy="leave `adopted` as it was, or take the service out and in again",
     )

@@ -1,0 +1,1 @@
+"""Bringing an ECS service that is there under Slipway."""
