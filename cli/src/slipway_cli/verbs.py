@@ -60,6 +60,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command()(skip)
     app.command()(retry)
     app.command()(undo)
+    app.command()(move)
     for verb, summary in _FREEZING.items():
         app.command(verb.value, help=summary)(_freezing(verb))
 
@@ -173,6 +174,31 @@ def undo(
     _give(
         Verb.UNDO,
         Meant(service, to=to),
+        Manner(where, command_id, by, why, answer_timeout, no_wait, as_document),
+        follow_seconds=timeout if wait else None,
+    )
+
+
+def move(
+    service: options.ServiceName,
+    *,
+    why: options.Why,
+    environment: options.Environment,
+    wait: options.AndWait = False,
+    timeout: options.Timeout = ROLLOUT_SECONDS,
+    by: options.By = None,
+    command_id: options.CommandId = None,
+    answer_timeout: options.AnswerTimeout = ANSWER_SECONDS,
+    no_wait: options.NoWait = False,
+    journal_table: options.JournalTable = None,
+    region: options.Region = None,
+    as_document: options.AsDocument = False,
+) -> None:
+    """Roll the release that serves out into the other slot: its tasks are new then."""
+    where = Location(environment, journal_table, region=region)
+    _give(
+        Verb.MOVE,
+        Meant(service),
         Manner(where, command_id, by, why, answer_timeout, no_wait, as_document),
         follow_seconds=timeout if wait else None,
     )

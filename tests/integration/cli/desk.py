@@ -1,6 +1,7 @@
 """A desk: a folder of manifests, and a command that works on an environment by it."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -144,3 +145,18 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
             yield found
         finally:
             patience.use(before)
+
+
+def documented(sid: str) -> set[str]:
+    """Return the actions of a policy that the manual shows."""
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    found = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    policies = [json.loads(policy) for policy in found]
+    (actions,) = [
+        statement["Action"]
+        for policy in policies
+        for statement in policy["Statement"]
+        if statement["Sid"] == sid
+    ]
+    assert actions == sorted(actions)
+    return set(actions)

@@ -5,7 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from localcloud.api import AwsError, Call, Fault
+from localcloud.blocking import Killed
 from localcloud.clock import run_virtual
 from slipway.domain.provision_run import Result
 from slipway.domain.rollout import Outcome
@@ -13,11 +16,11 @@ from slipway.domain.service import Slot
 from slipway.gateways.elbv2 import shares_of
 from slipway_cli.exits import Exit
 
-from tests.e2e.grounds import ROLLOUT, environment
+from tests.e2e.grounds import BOOKKEEPING, READS, ROLLOUT, environment
 from tests.e2e.inventory import inventory
 from tests.e2e.legacy import Legacy, listener_of
 from tests.e2e.road import client
-from tests.integration.cli.desk import Desk, desk
+from tests.integration.cli.desk import Desk, desk, documented
 
 ADOPTED = "test/legacy-shop"
 
@@ -50,6 +53,13 @@ def test_a_service_is_adopted_under_load_without_a_restart_or_a_lost_request(
             before = flow.totals.sent
             result = await at.run("adopt", ADOPTED, str(at.folder), "--name", "shop")
             assert result.exit_code == Exit.DONE, result.output
+            known = documented("Plan") | documented("Apply") | documented("Adopt")
+            assert at.actions() <= known
+            assert documented("Adopt") - at.actions() == {
+                # Where others size it, and where a listener's default is its own.
+                "application-autoscaling:DeleteScalingPolicy",
+                "elasticloadbalancing:CreateRule",
+            }
             await made.pause(120)
             assert legacy.tasks() == tasks
             assert flow.totals.sent > before
@@ -185,6 +195,106 @@ def test_what_was_adopted_and_never_released_leaves_nothing_behind(
             assert legacy.tasks() == tasks
             made.traffic.stop(flow)
             assert rules(arn) == before[1]
+
+    play(scene)
+
+
+def test_died_at_any_write_it_is_adopted_once_and_for_all(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with beside(tmp_path) as (at, legacy):
+            made = at.made
+            listener = listener_of("public")
+            await legacy.serve(listener)
+            scaled(legacy)
+            flow = made.traffic.send(listener, 20.0, path="/shop")
+            tasks, died = legacy.tasks(), set[tuple[str, bool]]()
+
+            def strike(call: Call) -> Fault | None:
+                write = f"{call.service}:{call.operation}"
+                reads = call.operation.startswith(READS)
+                if reads or call.service in BOOKKEEPING:
+                    return None
+                for takes_effect in (False, True):
+                    if (write, takes_effect) not in died:
+                        died.add((write, takes_effect))
+                        return Fault(takes_effect=takes_effect, failure=Killed())
+                return None
+
+            def deny(service: str, operation: str, _: Any, caller: str | None) -> None:
+                write = f"{service}:{operation}"
+                reads = operation.startswith(READS) or service in BOOKKEEPING
+                if caller is None and not reads and (write, False) not in died:
+                    died.add((write, False))
+                    raise AwsError("AccessDenied", f"not yet: {write}")
+
+            made.cloud.router.disturb = strike
+            made.cloud.router.before(deny)
+            for _ in range(30):
+                ended = await at.run("adopt", ADOPTED, str(at.folder), "--name", "shop")
+                if ended.exit_code == Exit.DONE:
+                    break
+            assert ended.exit_code == Exit.DONE, ended.output
+            made.cloud.router.disturb = None
+            assert {
+                "ecs:TagResource",
+                "elbv2:AddTags",
+                "application-autoscaling:DeleteScalingPolicy",
+            } <= {write for write, _ in died}
+            await made.pause(60)
+            assert (await at.on("plan")).exit_code == Exit.DONE
+            assert legacy.tasks() == tasks
+            assert flow.totals.failed == 0
+            policies = client("application-autoscaling").describe_scaling_policies(
+                ServiceNamespace="ecs", ResourceId=f"service/test/{legacy.name}"
+            )["ScalingPolicies"]
+            assert [p["PolicyName"] for p in policies] == ["legacy-shop-cpu"]
+
+    play(scene)
+
+
+def scaled(legacy: Legacy) -> None:
+    """Let a service be sized by a policy that somebody else named."""
+    scaling = client("application-autoscaling")
+    of: Any = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/test/{legacy.name}",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    scaling.register_scalable_target(MinCapacity=3, MaxCapacity=6, **of)
+    scaling.put_scaling_policy(
+        PolicyName="keep-cpu",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 60.0,
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "ECSServiceAverageCPUUtilization"
+            },
+            "ScaleOutCooldown": 60,
+            "ScaleInCooldown": 300,
+        },
+        **of,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "container", "said"),
+    [
+        ({}, {"cpu": 128}, "containers.app.cpu: 128, and manifests say nothing"),
+    ],
+)
+def test_what_the_next_release_would_lose_is_refused_and_nothing_is_written(
+    tmp_path: Path, settings: dict[str, Any], container: dict[str, Any], said: str
+) -> None:
+    async def scene() -> None:
+        async with beside(tmp_path) as (at, legacy):
+            legacy.settings, legacy.definition = settings, container
+            await legacy.serve(listener_of("public"))
+            at.called.clear()
+            result = await at.run("adopt", ADOPTED, str(at.folder), "--name", "shop")
+            assert result.exit_code == Exit.REFUSED, result.output
+            assert said in result.output
+            assert not (tmp_path / "services" / "shop.yaml").exists()
+            assert all(call.operation.startswith(READS) for call in at.called)
 
     play(scene)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from typer.testing import CliRunner
 
 from tests.e2e.grounds import environment, orders
 from tests.e2e.road import client, losing
-from tests.integration.cli.desk import desk
+from tests.integration.cli.desk import desk, documented
 
 
 def play(scene: Any) -> None:
@@ -244,21 +243,6 @@ def test_the_manual_lists_the_permissions_that_plan_and_apply_need(
             assert documented("Plan") - at.actions() <= others
 
     play(scene)
-
-
-def documented(sid: str) -> set[str]:
-    """Return the actions of a policy that the manual shows."""
-    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
-    found = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    policies = [json.loads(policy) for policy in found]
-    (actions,) = [
-        statement["Action"]
-        for policy in policies
-        for statement in policy["Statement"]
-        if statement["Sid"] == sid
-    ]
-    assert actions == sorted(actions)
-    return set(actions)
 
 
 # ----------------------------------------------------- what does not go well

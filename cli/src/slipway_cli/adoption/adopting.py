@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.adopting import checked
+from slipway.adopting import checked, image_of
 from slipway.errors import NotFound, Refused
 from slipway.estate import Estate
 from slipway.manifests.problems import Problem
@@ -88,7 +88,9 @@ def examine(
         return Rejected(problems=reading.problems)
     service = _service(reading.record, asked.service)
     try:
-        checked(service_of(service, record.environment, ids), live.running, app)
+        described = service_of(service, record.environment, ids)
+        release = checked(described, live.running, app)
+        image_of(described, release, live.running, app)
     except Refused as why:
         return Rejected((str(why),))
     return adoption
