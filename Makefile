@@ -11,6 +11,8 @@ SAM := $(UV) run --no-sync --project tools/sam sam
 
 # sam and the layer's own Makefile look for uv and for Python on the PATH.
 export PATH := $(CURDIR)/.uv/tool/bin:$(PATH)
+# Tests and the demo begin many processes: none should compile what another has.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
 export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.uv/sam

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from slipway.domain.control import REPEATING, Command
+from slipway.domain.provision_run import Result
 from slipway.domain.rollout import Outcome
 
 from slipway_cli.commands import Reply
@@ -19,6 +20,7 @@ from slipway_cli.following import Followed
 from slipway_cli.lookup import Wanted
 from slipway_cli.status import (
     Frozen,
+    ProvisionStatus,
     Role,
     RolloutStatus,
     Scope,
@@ -27,6 +29,13 @@ from slipway_cli.status import (
 )
 
 ROLE_STYLES = {Role.PRIMARY: "bold green", Role.CANDIDATE: "yellow", Role.IDLE: "dim"}
+RUN_STYLES = {
+    Result.DONE: "green",
+    Result.WAITING: "yellow",
+    Result.REFUSED: "red",
+    Result.FAILED: "red",
+}
+PROVISIONING = "provisioning"
 GOOD_ENDS = frozenset({Outcome.PROMOTED, Outcome.SUPERSEDED})
 AGAIN = "correct it and push again, or try the same again by `slipway retry`"
 ADVICE = {
@@ -56,12 +65,16 @@ def _text(value: object) -> str:
 
 
 def status_facts(
-    environment: str, services: Sequence[ServiceStatus], now: datetime
+    environment: str,
+    services: Sequence[ServiceStatus],
+    provision: ProvisionStatus,
+    now: datetime,
 ) -> Facts:
     """Return a status as data."""
     return {
         "environment": environment,
         "at": now,
+        "provision": asdict(provision),
         "services": [asdict(service) for service in services],
     }
 
@@ -163,12 +176,16 @@ def ended(followed: Followed, service: str, wanted: Wanted, environment: str) ->
 
 
 def as_tables(
-    environment: str, services: Sequence[ServiceStatus], now: datetime
+    environment: str,
+    services: Sequence[ServiceStatus],
+    provision: ProvisionStatus,
+    now: datetime,
 ) -> RenderableType:
-    """Return a table of all slots, and a line for each rollout and problem."""
+    """Return a table of all slots, and a line for each rollout, run and problem."""
+    runs = tuple(_runs(provision, now))
     if not services:
-        return Text(f"Environment {environment} has no services yet.")
-    return Group(_table(environment, services), *_lines(services, now))
+        return Group(Text(f"Environment {environment} has no services yet."), *runs)
+    return Group(_table(environment, services), *_lines(services, now), *runs)
 
 
 def _table(environment: str, services: Iterable[ServiceStatus]) -> Table:
@@ -246,9 +263,35 @@ def _said(service: str, rollout: RolloutStatus) -> Iterable[Text]:
         yield _line(service, f"{rollout.tag} stays where it is", rollout.hold, "cyan")
 
 
+def _runs(provision: ProvisionStatus, now: datetime) -> Iterable[Text]:
+    """Say how provisioning stands, each problem and each wait in a line."""
+    if provision.problem is not None:
+        yield _line(PROVISIONING, "cannot be read", provision.problem, "red")
+    turn, last = provision.under_way, provision.last
+    if turn is not None and provision.is_silent:
+        what = f"run {turn.run} fell silent at {_moment(turn.seen_at)}"
+        yield _line(PROVISIONING, what, "the next run goes on from there", "red")
+    elif turn is not None:
+        ago = (now - turn.seen_at).total_seconds()
+        what = f"run {turn.run} is under way, last seen {ago:.0f} s ago"
+        yield _line(PROVISIONING, what, "", "yellow")
+    if last is None:
+        return
+    what = f"was {last.result} at {_moment(last.at)}"
+    yield _line(PROVISIONING, what, f"run {last.run}", RUN_STYLES[last.result])
+    for problem in last.problems:
+        yield Text(f"  {problem}", "red")
+    for wait in last.waits:
+        yield Text(f"  {wait}", "yellow")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%SZ}"
+
+
 def _freeze(frozen: Frozen) -> str:
     what = " with its environment" if frozen.scope is Scope.ENVIRONMENT else ""
-    since = f"since {frozen.since:%Y-%m-%d %H:%M:%SZ}"
+    since = f"since {_moment(frozen.since)}"
     return f"is frozen{what} by {frozen.by}, {since}"
 
 

@@ -39,7 +39,7 @@ from slipway_cli.location import (
 from slipway_cli.lookup import Wanted, require_service
 from slipway_cli.manifests import read_folder, read_summary, reading_facts
 from slipway_cli.scaffold import Given, scaffold
-from slipway_cli.status import read_status
+from slipway_cli.status import read_provision, read_status
 from slipway_cli.verbs import ROLLOUT_SECONDS, add_verbs
 
 app = typer.Typer(
@@ -74,17 +74,20 @@ def status(
 ) -> None:
     """Show each service's slots, weights, health, rollouts and last outcome.
 
-    It only reads. Its exit code: 0 all was read; 1 something could not be, and is
+    With them the provision run under way, and how the last one ended. It only reads.
+    Its exit code: 0 all was read, whatever it says; 1 something could not be, and is
     named; 2 wrong usage.
     """
     sources = connect(Location(environment, journal_table, cluster, region))
     services = read_status(sources, service)
     now = clock.now()
+    provision = read_provision(sources.journal, now)
     if as_document:
-        typer.echo(as_json(status_facts(environment, services, now)))
+        typer.echo(as_json(status_facts(environment, services, provision, now)))
     else:
-        Console().print(as_tables(environment, services, now))
-    if any(found.problem is not None for found in services):
+        Console().print(as_tables(environment, services, provision, now))
+    problems = [provision.problem, *(found.problem for found in services)]
+    if any(problem is not None for problem in problems):
         raise typer.Exit(Exit.ERROR)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from slipway.domain.control import Control, word
 from slipway.domain.health import SlotView
+from slipway.domain.provision_run import Report, Turn
 from slipway.domain.rollout import Outcome, Rollout, ServiceState
 from slipway.domain.service import Service, Slot
 from slipway.errors import InvalidRecord, NotFound
@@ -118,6 +119,28 @@ class ServiceStatus:
     frozen: tuple[Frozen, ...] = ()
     """The whole environment's freeze first."""
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionStatus:
+    """Provisioning: the run under way, and how the last one that ended did so."""
+
+    under_way: Turn | None = None
+    is_silent: bool = False
+    """Whether the run under way said nothing for so long that the next one goes on."""
+    last: Report | None = None
+    problem: str | None = None
+    """Why it cannot be read; the rest is empty then."""
+
+
+def read_provision(journal: Journal, now: datetime) -> ProvisionStatus:
+    """Read how provisioning stands, from the journal alone."""
+    try:
+        turn, last = journal.provisioning(), journal.last_provision()
+    except InvalidRecord as error:
+        return ProvisionStatus(problem=str(error))
+    silent = turn is not None and turn.is_silent(now)
+    return ProvisionStatus(turn, silent, last)
 
 
 def read_status(sources: Sources, service: str | None = None) -> list[ServiceStatus]:

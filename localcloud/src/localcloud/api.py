@@ -2,8 +2,9 @@
 
 The SDK stays whole: parameters are validated and serialised, answers are parsed from
 the wire format of the service's own model, and errors are retried as on AWS. Only the
-network is missing. Import this module before the first boto3 client is made: clients
-take over the hooks that are registered at that time.
+network is missing, and signatures, which nobody would verify. Import this module before
+the first boto3 client is made: clients take over the hooks that are registered at that
+time.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import copy
 import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
 from inspect import isawaitable
 from types import TracebackType
@@ -20,16 +22,18 @@ from typing import Any, Protocol, Self, cast
 from xml.sax.saxutils import escape
 
 import botocore.endpoint
+import botocore.useragent
+import moto.core.responses
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
-from moto.core.serialize import get_serializer_class
-from moto.core.utils import get_service_model
 
 from localcloud import blocking
+from localcloud.answers import written
 from localcloud.clock import Clock
 from localcloud.s3_actions import s3_actions
 
@@ -51,6 +55,12 @@ STORED_BY_MOTO = frozenset(
 )
 """Services whose state moto keeps; it answers what no `serve` takes over."""
 
+STEADY = frozenset({"ec2", "elbv2", "logs"})
+"""Those in which nothing changes but by calls of them: an answer holds until then."""
+
+READS = ("Describe", "Get", "List")
+"""How operations of these services begin that change nothing."""
+
 API_LATENCY_SECONDS = 0.03
 """Modelled time of a call from inside a function: a usual one inside a region."""
 
@@ -62,6 +72,7 @@ type Answer = Mapping[str, Any] | None
 type Operation = Callable[[Parameters], Answer | Awaitable[Answer]]
 type Before = Callable[[str, str, Parameters, str | None], Awaitable[None] | None]
 type After = Callable[[Parameters], object]
+type _Stored = tuple[int, dict[str, str], bytes]
 type Watch = Callable[["Call"], object]
 type Disturbance = Callable[["Call"], "Fault | None"]
 
@@ -158,6 +169,10 @@ class _Request:
     def operation(self) -> str:
         return str(self.model.name)
 
+    @property
+    def is_read(self) -> bool:
+        return self.operation.startswith(READS)
+
 
 class Router:
     """Answers the AWS calls of this process while it is active."""
@@ -176,6 +191,8 @@ class Router:
         self._before: list[Before] = []
         self._watches: list[Watch] = []
         self._landing: set[asyncio.Task[None]] = set()
+        self._read: dict[str, _Stored] = {}
+        """What moto answered since it last had something to change."""
         self._after: dict[tuple[str, str], list[After]] = {}
 
     def serve(self, service: str, operations: Mapping[str, Operation]) -> None:
@@ -300,6 +317,13 @@ class Router:
         return response
 
     async def _execute(self, request: _Request) -> AWSResponse:
+        try:
+            return await self._executed(request)
+        finally:
+            if request.service in STEADY and not request.is_read:
+                self._read.clear()
+
+    async def _executed(self, request: _Request) -> AWSResponse:
         served = self._operations.get(request.service, {})
         operation = served.get(request.operation)
         if operation is not None:
@@ -309,8 +333,22 @@ class Router:
             if answer is not STORED:
                 return _response(request, answer or {})
         if request.service in STORED_BY_MOTO:
-            return _stored(request)
+            return _http(request, *self._stored(request))
         raise NotModelled(f"{request.service}:{request.operation}")
+
+    def _stored(self, request: _Request) -> _Stored:
+        """Let moto answer: once, where it would say the same again."""
+        if request.service not in STEADY or not request.is_read:
+            return _stored(request)
+        said = json.dumps(request.params, sort_keys=True, default=str)
+        key = f"{request.service}:{request.operation} {said}"
+        if key in self._read:
+            return self._read[key]
+        answer = _stored(request)
+        if answer[0] == HTTPStatus.OK and b"provisioning" not in answer[2]:
+            # A load balancer becomes active by being looked at: moto's measure of time.
+            self._read[key] = answer
+        return answer
 
 
 _active: list[Router] = []
@@ -432,23 +470,6 @@ def _hide_absence(
 _validator = ParamValidator()
 
 
-@dataclass(slots=True)
-class _Models:
-    """moto's models, by service and operation: reading them is slow."""
-
-    by_name: dict[tuple[str, str], Any] = field(default_factory=dict)
-
-    def operation(self, service: str, operation: str) -> Any:
-        key = (service, operation)
-        if key not in self.by_name:
-            model = get_service_model(service)
-            self.by_name[key] = model.operation_model(operation)
-        return self.by_name[key]
-
-
-_models = _Models()
-
-
 def _response(request: _Request, answer: Mapping[str, Any]) -> AWSResponse:
     shape = request.model.output_shape
     if shape is not None:
@@ -458,12 +479,7 @@ def _response(request: _Request, answer: Mapping[str, Any]) -> AWSResponse:
                 f"the local answer of {request.service}:{request.operation} does not "
                 f"fit its model: {report.generate_report()}"
             )
-    model = _models.operation(request.service, request.operation)
-    protocol = request.model.service_model.resolved_protocol
-    written = get_serializer_class(request.service, protocol)(model).serialize(answer)
-    return _http(
-        request, written["status_code"], dict(written["headers"]), written["body"]
-    )
+    return _http(request, *written(request.model, answer))
 
 
 def _error_response(request: _Request, error: AwsError) -> AWSResponse:
@@ -488,7 +504,7 @@ def _error_response(request: _Request, error: AwsError) -> AWSResponse:
     return _http(request, error.status, {"Content-Type": "text/xml"}, text)
 
 
-def _stored(request: _Request) -> AWSResponse:
+def _stored(request: _Request) -> _Stored:
     if request.http is None:
         raise RuntimeError("a request reached moto before it was prepared")
     result = botocore_stubber.process_request(request.http)
@@ -497,7 +513,8 @@ def _stored(request: _Request) -> AWSResponse:
     status, headers, body = result
     if status == HTTPStatus.NOT_FOUND and body == "Not yet implemented":
         raise NotModelled(f"{request.service}:{request.operation} (moto)")
-    return _http(request, status, dict(headers), body)
+    content = body.encode() if isinstance(body, str) else body
+    return status, dict(headers), content
 
 
 def _http(
@@ -508,6 +525,15 @@ def _http(
 
 
 # -------------------------------------------------------------------- botocore's hooks
+
+
+# Pure, and asked for the same few things at every call.
+vars(botocore.useragent)["sanitize_user_agent_string_component"] = cache(
+    botocore.useragent.sanitize_user_agent_string_component
+)
+vars(moto.core.responses)["method_names_from_class"] = cache(
+    vars(moto.core.responses)["method_names_from_class"]
+)
 
 
 class _Hooks:
@@ -535,12 +561,18 @@ class _Hooks:
     def created(self, request: AWSRequest, **_: Any) -> None:
         self._sending = request.context.get(self._KEY)
 
+    def unsigned(self, **_: Any) -> Any:
+        return UNSIGNED if _active else None
+
     def send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
         if not _active:
             return None
         sending, self._sending = self._sending, None
         if sending is None:
             raise NotModelled(f"a request to {request.url} that no client call made")
+        request.headers["Authorization"] = _AUTHORIZATION.format(
+            sending.model.service_model.signing_name
+        )
         sent = _Request(sending.model, _as_sent(sending.model, sending.params), request)
         return _active[-1]._send(sent)  # noqa: SLF001  the hook is the router's door
 
@@ -556,7 +588,14 @@ def _as_sent(model: OperationModel, params: Parameters) -> Parameters:
     }
 
 
+_AUTHORIZATION = (
+    f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{{}}/aws4_request, "
+    "SignedHeaders=host, Signature=none"
+)
+"""Says who calls, where, as moto reads it."""
+
 _hooks = _Hooks()
 BUILTIN_HANDLERS.insert(0, ("before-parameter-build", _hooks.parameters))
 BUILTIN_HANDLERS.insert(0, ("request-created", _hooks.created))
+BUILTIN_HANDLERS.insert(0, ("choose-signer", _hooks.unsigned))
 BUILTIN_HANDLERS.insert(0, ("before-send", _hooks.send))

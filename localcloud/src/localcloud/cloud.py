@@ -31,6 +31,7 @@ import slipway.clock
 from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
+from localcloud.account import Account
 from localcloud.api import ACCOUNT, REGION, Router
 from localcloud.autoscaling import Autoscaling
 from localcloud.background import Background
@@ -204,6 +205,11 @@ class LocalCloud:
         given = {**self._parameters, **parameters}
         self.stack = deploy(template, self._services, given, update=self.stack)
         self._parameters = given
+
+    @property
+    def account(self) -> Account:
+        """Roles and quotas."""
+        return self.compute.account
 
     @property
     def images(self) -> Images:

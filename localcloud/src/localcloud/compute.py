@@ -7,6 +7,7 @@ writes them, and is one of the parts here.
 from dataclasses import dataclass
 from typing import Self
 
+from localcloud.account import Account
 from localcloud.api import Router
 from localcloud.autoscaling import Autoscaling
 from localcloud.balancer_records import BalancerRecords
@@ -29,6 +30,7 @@ from localcloud.zones import Zones
 class Compute:
     """Images, tasks and load balancers, with the monitor over them."""
 
+    account: Account
     images: Images
     network: Network
     elb: Elb
@@ -75,6 +77,7 @@ class Compute:
         autoscaling = Autoscaling(clock, router, ecs)
         monitor = Monitor(clock, router, ecs, elb)
         return cls(
+            Account(router),
             images,
             network,
             elb,

@@ -4,8 +4,10 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 intrinsic-function-reference.html
 """
 
+import copy
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +65,17 @@ _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.
 
 def read(path: Path) -> dict[str, Any]:
     """Read a template's file."""
-    document = yaml.load(path.read_text(), _Loader)  # noqa: S506  a SafeLoader
+    document = copy.deepcopy(_document(path.read_text()))
     unknown = sorted(set(document) - SECTIONS)
     if unknown:
         raise NotModelled(f"template section {', '.join(unknown)}")
     return dict(document)
+
+
+@lru_cache(maxsize=4)
+def _document(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
+    return document
 
 
 class Resolver:

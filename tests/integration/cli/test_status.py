@@ -9,8 +9,11 @@ import boto3
 import pytest
 from localcloud.api import AwsError
 from localcloud.clock import run_virtual
+from slipway.domain.provision_run import Report
+from slipway.domain.provision_run import Result as ProvisionResult
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Mode
+from slipway.gateways.journal import CLAIM_TERM
 from slipway_cli.main import Exit, app
 from slipway_cli.status import Role
 from typer.testing import CliRunner, Result
@@ -60,6 +63,83 @@ def test_a_service_without_a_release_has_closed_rules_and_idle_slots() -> None:
             assert [slot["weight_percents"] for slot in found["slots"]] == [[], []]
             assert found["last"] is None
             assert "closed" in show(world)
+
+    play(scene())
+
+
+def provision(world: Road) -> Any:
+    return json.loads(show(world, "--json"))["provision"]
+
+
+def test_provisioning_is_shown_while_it_runs_and_when_it_has_ended() -> None:
+    async def scene() -> None:
+        async with road() as world:
+            assert provision(world) == {
+                "under_way": None,
+                "is_silent": False,
+                "last": None,
+                "problem": None,
+            }
+            assert "provisioning" not in show(world)
+
+            began = world.cloud.clock.now()
+            world.journal.claim_provision("run-1", began)
+            await world.pause(7)
+            found = provision(world)
+            assert found["under_way"]["run"] == "run-1"
+            assert found["under_way"]["seen_at"] == began.isoformat()
+            assert "provisioning run run-1 is under way, last seen 7 s ago" in show(
+                world
+            )
+
+            await world.pause(CLAIM_TERM.total_seconds())
+            assert provision(world)["is_silent"] is True
+            assert "run-1 fell silent at 2026-01-05 09:0" in show(world)
+
+    play(scene())
+
+
+@pytest.mark.parametrize("result", ProvisionResult)
+def test_the_last_run_is_shown_with_when_problems_and_waits(
+    result: ProvisionResult,
+) -> None:
+    async def scene() -> None:
+        async with road() as world:
+            now = world.cloud.clock.now()
+            world.journal.claim_provision("run-1", now)
+            report = Report("run-1", result, now, ("no [room]",), ("orders: busy",))
+            world.journal.finish_provision(report)
+            found = provision(world)
+            assert found["under_way"] is None
+            assert found["last"] == {
+                "run": "run-1",
+                "result": result,
+                "at": now.isoformat(),
+                "problems": ["no [room]"],
+                "waits": ["orders: busy"],
+            }
+            text = show(world)
+            assert f"provisioning was {result} at 2026-01-05 09:00:0" in text
+            assert ": run run-1" in text
+            assert "\n  no [room]" in text
+            assert "\n  orders: busy" in text
+
+    play(scene())
+
+
+def test_a_report_that_is_broken_is_named_and_services_are_shown() -> None:
+    async def scene() -> None:
+        async with road() as world:
+            now = world.cloud.clock.now()
+            world.journal.claim_provision("run-1", now)
+            world.journal.finish_provision(Report("run-1", ProvisionResult.DONE, now))
+            world.put_item("ENVIRONMENT", "PROVISION#run-1", body="{}")
+            result = call("--json", env=located(world))
+            assert result.exit_code == Exit.ERROR
+            shown = json.loads(result.output)
+            assert "run-1" in shown["provision"]["problem"]
+            assert shown["services"][0]["problem"] is None
+            assert "provisioning cannot be read" in call(env=located(world)).output
 
     play(scene())
 

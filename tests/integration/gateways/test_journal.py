@@ -11,11 +11,21 @@ from botocore.exceptions import ClientError
 from slipway.domain.control import STEERING, STOPS, Verb
 from slipway.domain.gates import Watermark
 from slipway.domain.lease import WRITE_TERM, Lease, Term
+from slipway.domain.provision_run import Report, Result, Turn
 from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome, Rollout, Sides
 from slipway.domain.service import Slot
 from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused, Throttled
-from slipway.gateways.journal import NOBODY, Busy, Entry, Held, Journal, Open, Stale
+from slipway.gateways.journal import (
+    CLAIM_TERM,
+    NOBODY,
+    Busy,
+    Entry,
+    Held,
+    Journal,
+    Open,
+    Stale,
+)
 
 from tests.builders import (
     OTHER_DIGEST,
@@ -95,6 +105,20 @@ def test_a_service_is_read_as_it_was_written(journal: Journal) -> None:
     journal.put_service(service)
     assert journal.service("orders") == service
     assert journal.services() == ["orders"]
+
+
+def test_a_turn_is_known_from_its_claim_to_its_end(journal: Journal) -> None:
+    assert journal.provisioning() is None
+    assert journal.claim_provision("run-1", START) is None
+    turn = Turn("run-1", START, START + CLAIM_TERM)
+    assert journal.provisioning() == turn
+    assert not turn.is_silent(START + CLAIM_TERM - MOMENT)
+    assert turn.is_silent(START + CLAIM_TERM)
+    assert journal.claim_provision("run-2", START + CLAIM_TERM) is None
+    later = journal.provisioning()
+    assert later == Turn("run-2", START + CLAIM_TERM, START + 2 * CLAIM_TERM)
+    journal.finish_provision(Report("run-2", Result.DONE, START + CLAIM_TERM))
+    assert journal.provisioning() is None
 
 
 def test_services_are_found_by_repository_and_by_slot(journal: Journal) -> None:

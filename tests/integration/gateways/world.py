@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -28,7 +29,13 @@ GOOD = {"app": "orders", "version": "v1", "start_seconds": 8}
 def dynamodb() -> Iterator[Any]:
     """Start an empty DynamoDB; yield its client."""
     with mock_aws():
-        yield boto3.client("dynamodb", region_name=REGION)
+        yield _client()
+
+
+@cache
+def _client() -> Any:
+    """Return a client for every DynamoDB to come: it keeps nothing of them."""
+    return boto3.client("dynamodb", region_name=REGION)
 
 
 def make_table(client: Any, name: str = TABLE) -> Journal:

@@ -273,6 +273,74 @@ def test_what_nobody_serves_is_stored_by_moto_exactly_once() -> None:
     routed(test)
 
 
+def test_what_was_read_is_read_anew_once_something_has_changed_it() -> None:
+    async def test(router: Router) -> None:
+        del router
+        ec2 = client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+
+        def names() -> set[str]:
+            chosen = [{"Name": "vpc-id", "Values": [vpc]}]
+            groups = ec2.describe_security_groups(Filters=chosen)["SecurityGroups"]
+            return {group["GroupName"] for group in groups}
+
+        assert names() == names() == {"default"}
+        given = {"GroupName": "a", "Description": "a", "VpcId": vpc}
+        group = ec2.create_security_group(**given)["GroupId"]
+        assert names() == names() == {"default", "a"}
+        ec2.delete_security_group(GroupId=group)
+        assert names() == names() == {"default"}
+
+    routed(test)
+
+
+def test_what_was_read_in_one_cloud_is_not_answered_in_the_next() -> None:
+    async def test(router: Router) -> None:
+        del router
+        assert client("logs").describe_log_groups()["logGroups"] == []
+        client("logs").create_log_group(logGroupName="a")
+        assert len(client("logs").describe_log_groups()["logGroups"]) == 1
+
+    routed(test)
+    BackendDict.reset()
+    routed(test)
+
+
+@pytest.mark.parametrize("protocol", ["at one stroke", "by moto"])
+def test_times_in_an_answer_are_those_that_were_given(protocol: str) -> None:
+    async def test(router: Router) -> None:
+        now = router.clock.now().replace(microsecond=123456)
+        serving: dict[str, tuple[str, Any, Any]] = {
+            "at one stroke": (
+                "ecs",
+                {"services": [{"serviceName": "a", "createdAt": now}]},
+                lambda: client("ecs").describe_services(services=["a"])["services"][0][
+                    "createdAt"
+                ],
+            ),
+            "by moto": (
+                "cloudwatch",
+                {
+                    "MetricDataResults": [
+                        {"Id": "a", "Timestamps": [now], "Values": [1.0]}
+                    ]
+                },
+                lambda: client("cloudwatch").get_metric_data(
+                    MetricDataQueries=[], StartTime=now, EndTime=now
+                )["MetricDataResults"][0]["Timestamps"][0],
+            ),
+        }
+        service, answer, ask = serving[protocol]
+        operation = "DescribeServices" if service == "ecs" else "GetMetricData"
+        router.serve(service, {operation: lambda _: answer})
+        off = abs((ask() - now).total_seconds())
+        assert off < 1
+        if protocol == "at one stroke":
+            assert off < 0.001
+
+    routed(test)
+
+
 def test_calls_are_recorded_with_time_caller_and_parameters() -> None:
     async def test(router: Router) -> None:
         router.serve("ecs", {"UpdateService": lambda _: {}})

@@ -20,12 +20,15 @@ from slipway.gateways.elbv2_ingress import (
     Routes,
     TargetGroups,
 )
+from slipway.gateways.elbv2_room import Room
 from slipway.gateways.events import Events
+from slipway.gateways.iam import Roles
 from slipway.gateways.journal import Journal
 from slipway.gateways.logs import LogGroups
 from slipway.gateways.records import Records
 from slipway.gateways.route53 import HostedZones
 from slipway.gateways.s3 import Manifests
+from slipway.gateways.service_quotas import Quotas
 from slipway.gateways.servicediscovery import Namespaces, RegistryServices
 from slipway.gateways.stepfunctions import Workflows
 from slipway.wiring import Settings, clients, fence
@@ -62,6 +65,9 @@ class Estate:
     scalable_targets: ScalableTargets
     scaling_policies: ScalingPolicies
     records: Records
+    roles: Roles
+    quotas: Quotas
+    room: Room
 
 
 def estate() -> Estate:
@@ -108,4 +114,7 @@ def wire(settings: Settings) -> Estate:
         scalable_targets=ScalableTargets(scaling, settings.cluster),
         scaling_policies=ScalingPolicies(scaling),
         records=Records(journal),
+        roles=Roles(client("iam")),
+        quotas=Quotas(client("service-quotas")),
+        room=Room(elb),
     )

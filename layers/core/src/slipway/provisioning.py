@@ -20,6 +20,7 @@ from slipway.errors import InvalidRecord, LeaseLost, Refused, Unavailable
 from slipway.estate import estate
 from slipway.fence import begin_run, borrowed
 from slipway.manifests.reading import read
+from slipway.preflight import preflight
 from slipway.provision.desired import Standing, desired, scope_of
 from slipway.provision.limits import not_done, too_many_gone
 from slipway.provision.records import wanted_record
@@ -321,7 +322,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
 
     Services in which a rollout is under way are left out of the comparison where it
     moves things itself. What Slipway does not do is refused before anything is looked
-    at.
+    at, and what there is no room for before anything is made.
     """
     not_so = (*not_done(record), *too_many_gone(app.journal.services(), record.names))
     if not_so:
@@ -354,8 +355,9 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
     found += app.records.found(scope, records, ids)
     found += surplus_services(record, app)
     planned = plan([*wanted, *records], found, ids)
+    no_room = preflight(record, wanted, found, planned, app)
     releases = _releases(records, known)
-    return Plan((*planned.changes, *releases), planned.refusals)
+    return Plan((*planned.changes, *releases), (*planned.refusals, *no_room))
 
 
 def surplus_services(record: EnvironmentRecord, app: Estate) -> list[Found]:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/statemachine-structure.html
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -158,8 +159,9 @@ class Definition(Workflow):
     timeout_seconds: float | None
 
 
+@lru_cache(maxsize=64)
 def load(text: str, source: str = "definition") -> Definition:
-    """Read a definition in YAML or JSON.
+    """Read a definition in YAML or JSON, once for each text: nothing changes it.
 
     Raises InvalidDefinition with all findings, each naming its state and field.
     """

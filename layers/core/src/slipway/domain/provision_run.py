@@ -64,6 +64,21 @@ class ProvisionRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The run whose turn it is."""
+
+    run: str
+    seen_at: datetime
+    """When it last said that it is there."""
+    until: datetime
+    """From then on the next run need not wait for it."""
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it was silent for so long that it may be dead."""
+        return self.until <= now
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One run: its name, and its result."""
 

@@ -39,7 +39,7 @@ from slipway.domain.control import STOPS, Answer, Control, Freeze
 from slipway.domain.diagnosis import Finding
 from slipway.domain.gates import Watermark
 from slipway.domain.lease import WRITE_TERM, Lease, Term
-from slipway.domain.provision_run import Report
+from slipway.domain.provision_run import Report, Turn
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Service, Slot
@@ -711,6 +711,14 @@ class Journal:
                 nobody=NOBODY,
             ),
         )
+
+    def provisioning(self) -> Turn | None:
+        """Return the run whose turn it is, None where nobody provisions."""
+        item = self._table.get("ENVIRONMENT", "PROVISION") or {}
+        if item.get("holder", NOBODY) == NOBODY:
+            return None
+        until = time_of(item["claimed_until"])
+        return Turn(str(item["holder"]), until - CLAIM_TERM, until)
 
     def last_provision(self) -> Report | None:
         """Return the report of the run that ended last."""

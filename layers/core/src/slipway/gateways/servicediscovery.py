@@ -119,7 +119,11 @@ class RegistryServices:
                 {"ttl_seconds": _ttl(one)},
                 one["Name"],
                 owned=one.get("Description", "") == mark,
-                parts={"id": one["Id"], "description": one.get("Description", "")},
+                parts={
+                    "id": one["Id"],
+                    "description": one.get("Description", ""),
+                    "instances": one.get("InstanceCount", 0),
+                },
             )
             for namespace in ids.of_kind(Kind.NAMESPACE)
             for one in self._services(namespace.id)
