@@ -260,11 +260,13 @@ def standing_of(name: str, app: Estate) -> Standing:
     under_way = next((o.rollout_id for o in app.journal.open_rollouts(name)), None)
     if state is None:
         return Standing(rollout_id=under_way)
+    rollout = app.journal.rollout(name, state.rollout_id)
     return Standing(
         state,
         app.journal.revision(name, state.release_id),
-        app.journal.rollout(name, state.rollout_id).release,
+        rollout.release,
         under_way,
+        rollout.version,
     )
 
 
@@ -344,6 +346,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
         app.first_revisions,
         app.ecs_services,
         app.routes,
+        app.registry_attributes,
         app.scalable_targets,
         app.scaling_policies,
     )

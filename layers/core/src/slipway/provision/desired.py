@@ -46,6 +46,8 @@ class Standing:
     """The release that serves."""
     rollout_id: str | None = None
     """A rollout under way."""
+    version: str = ""
+    """What people call the release that serves."""
 
     @property
     def in_rollout(self) -> bool:
@@ -300,6 +302,8 @@ def of_service(
     manifest = service.manifest
     if environment.namespace is not None and manifest.image.port is not None:
         yield registry_service(service, environment)
+        if not standing.in_rollout:
+            yield registry_attributes(service, standing)
     for number, ingress in enumerate(service.ingress, start=1):
         yield from _binding(service, environment, standing, number, ingress)
     yield from slots(service, environment, standing)
@@ -317,6 +321,38 @@ def registry_service(service: ServiceRecord, environment: Environment) -> Wanted
         {"ttl_seconds": DNS_TTL_SECONDS if namespace.type == "dns" else None},
         once={"namespace": Ref(Kind.NAMESPACE, namespace.name)},
         service=service.manifest.name,
+    )
+
+
+def registry_attributes(service: ServiceRecord, standing: Standing) -> Wanted:
+    """Return what the registry says of a service at rest: what its first rule has.
+
+    A rollout tells the registry itself. A service without rules has no weights.
+    """
+    manifest, state = service.manifest, standing.state
+    weights = None
+    if service.ingress:
+        groups = service.target_groups[service.ingress[0].path]
+        rule = rule_name(manifest.name, 1)
+        weights = {
+            slot_name(manifest.name, slot): Ref(
+                Kind.LISTENER_RULE, rule, f"share of {group}"
+            )
+            for slot, group in groups.items()
+        }
+    versions = {}
+    if state is not None:
+        versions[slot_name(manifest.name, state.primary)] = standing.version
+    return Wanted(
+        Kind.REGISTRY_ATTRIBUTES,
+        manifest.name,
+        "callers choose tasks by it",
+        {
+            "weights": weights,
+            "protocol": manifest.image.protocol,
+            "versions": versions,
+        },
+        service=manifest.name,
     )
 
 
