@@ -8,6 +8,7 @@ from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import LAUNCHED
 from slipway.fence import writing
 from slipway.stage import StageRequest, note, revision_of, stage
+from slipway.telling import tell_primary
 from slipway.wiring import App
 
 
@@ -30,6 +31,7 @@ def run(request: StageRequest, app: App) -> Launched:
     tasks = tasks_for(weight, sides.base_tasks)
     require_idle(rollout, revision, tasks, app)
     with writing(rollout, request.held_fence, app):
+        tell_primary(rollout, sides.primary, app)
         open_candidate(rollout, tasks, app)
         app.ecs.launch(ecs_service, rollout.release, revision, tasks)
         bound_candidate(rollout, 0, tasks, app)

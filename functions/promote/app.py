@@ -10,6 +10,7 @@ from slipway.domain.receipt import PROMOTED
 from slipway.errors import Refused
 from slipway.stage import StageRequest, note, stage
 from slipway.surroundings import slots_now
+from slipway.telling import tell_at_last
 from slipway.wiring import App
 
 
@@ -34,6 +35,7 @@ def run(request: StageRequest, app: App) -> Promoted:
     require_all(rollout, view, app)
     app.journal.promote(rollout, request.held_fence, clock.now())
     rest_promoted(rollout, request.held_fence, app)
+    tell_at_last(rollout, slot, request.held_fence, app)
     reason = f"release {rollout.release.id} in slot {slot} passed every step"
     note(app, rollout, PROMOTED, reason)
     return Promoted(slot, reason)

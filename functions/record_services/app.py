@@ -1,11 +1,13 @@
 """Store the records that rollouts go by; roll out what has another shape now.
 
-A rollout's name comes from the release and the run, so that it is started once.
+The registry is told what it says wrongly of services at rest. A rollout's name comes
+from the release and the run, so that it is started once.
 """
 
 from slipway.domain.provision_run import ProvisionRequest
+from slipway.domain.resources import Kind, of_kind
 from slipway.estate import Estate
-from slipway.provision.desired import grounds
+from slipway.provision.desired import desired, grounds
 from slipway.provisioning import (
     Kept,
     at_rest,
@@ -14,6 +16,7 @@ from slipway.provisioning import (
     look,
     provision_stage,
     record_of,
+    still,
     words,
 )
 from slipway.reshaping import roll_out_anew, wanted_records
@@ -26,14 +29,24 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     ids, _ = look(
         record,
         grounds(record),
+        app.namespaces,
         app.security_groups,
         app.load_balancers,
+        app.registry_services,
         app.listeners,
         app.target_groups,
         app.listener_rules,
     )
+    told = of_kind(Kind.REGISTRY_ATTRIBUTES, desired(record, known))
     records = wanted_records(record, ids)
     changes = keep(record, records, ids, app.records)
+    changes += keep(
+        record,
+        told,
+        ids,
+        app.registry_attributes,
+        hold=lambda change: still(change, known, app),
+    )
     started = roll_out_anew(records, known, request.run, app)
     return Kept((*words(changes), *started), waits)
 

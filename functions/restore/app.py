@@ -47,8 +47,8 @@ def run(request: StageRequest, app: App) -> Restored:
     note(app, rollout, f"restore-{step.move}", step.reason, again=again)
     if step.move is Move.GIVE_UP:
         return Restored(step.move, step.reason, Outcome.FAILED, fence)
+    make(step, rollout, fence, app)
     if step.move is not Move.DONE:
-        make(step, rollout, fence, app)
         return Restored(step.move, step.reason, None, fence)
     note(app, rollout, RESTORED, step.reason)
     kept = step.primary == rollout.known_sides.candidate

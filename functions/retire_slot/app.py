@@ -7,6 +7,7 @@ from slipway.carrying import require_nothing
 from slipway.domain.receipt import RETIRED
 from slipway.fence import writing
 from slipway.stage import StageRequest, note, stage
+from slipway.telling import tell_primary
 from slipway.wiring import App
 
 
@@ -26,6 +27,7 @@ def run(request: StageRequest, app: App) -> Retired:
         return Retired(None, "a first release replaces nothing")
     require_nothing(rollout, old, request.held_fence, app)
     with writing(rollout, request.held_fence, app):
+        tell_primary(rollout, old.other, app)
         rest_primary(service, old.other, app)
         idle(service, old, app)
         app.ecs.scale(service.slots[old], 0)

@@ -9,6 +9,7 @@ from slipway.domain.traffic import least_weights, may_carry, rising, step_shares
 from slipway.fence import writing
 from slipway.stage import StageRequest, marked_at, note, stage
 from slipway.surroundings import healthy_now, rules_now, shares_of, slots_now
+from slipway.telling import lead
 from slipway.wiring import App
 
 
@@ -45,8 +46,7 @@ def run(request: StageRequest, app: App) -> Shifted:
             base=needed(rollout, slots_now(service, app), app.journal.marks(rollout)),
         )
         if permission.allowed:
-            for binding, seen in rules:
-                app.load_balancing.route(binding, wanted, seen)
+            lead(rollout, wanted, app, rules)
     if not permission.allowed:
         waited = clock.now() - marked_at(rollout, f"capacity-{request.step}", app)
         overdue = waited.total_seconds() > service.rollout.launch_timeout_seconds

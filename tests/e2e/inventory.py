@@ -165,11 +165,15 @@ def _registry(ids: dict[str, str]) -> Iterator[Any]:
         yield {"namespace": one["Name"], "type": one["Type"], "tags": _tags(tags)}
     for one in cloud_map.list_services()["Services"]:
         ids[one["Arn"]] = f"<registry service {one['Name']}>"
+        ids[one["Id"]] = f"<id of registry service {one['Name']}>"
         tags = cloud_map.list_tags_for_resource(ResourceARN=one["Arn"])["Tags"]
         yield {
             "service": one["Name"],
             "description": one.get("Description"),
             "dns": one.get("DnsConfig"),
+            "says": cloud_map.get_service_attributes(ServiceId=one["Id"])[
+                "ServiceAttributes"
+            ]["Attributes"],
             "tags": _tags(tags),
         }
 

@@ -25,6 +25,7 @@ from localcloud.events import Delivery
 from localcloud.fixture import ServiceSpec, System, SystemSettings, create_system
 from localcloud.simulated import Flow, SimulatedRuntime, SimulatedTraffic
 from localcloud.states import Execution
+from slipway.domain.announcement import weights_told
 from slipway.domain.control import Answer, Command, Verb
 from slipway.domain.lease import Lease
 from slipway.domain.rollout import Outcome
@@ -313,6 +314,16 @@ class Road:
         """Return the slots' shares in the rule, in percent; 0 where it is closed."""
         return self._shares(self.actions())
 
+    def told(self) -> dict[str, str]:
+        """Return what the registry says of orders now: its service's attributes."""
+        registered = self.service.registry_service_id
+        assert registered is not None
+        return self.cloud.cloud_map.attributes(registered)
+
+    def told_weights(self) -> Any:
+        """Return the weights that the registry says orders' slots have, if any."""
+        return weights_told(self.told())
+
     def desired(self, service: Service | None = None) -> dict[Slot, int]:
         """Return the slots' desired counts."""
         slots = (service or self.service).slots
@@ -437,6 +448,17 @@ def spec(name: str, policy: RolloutPolicy = QUICK, **settings: Any) -> ServiceSp
     )
 
 
+async def _namespace(cloud: LocalCloud) -> str:
+    """Make the namespace in which services are registered; return its id."""
+    cloud_map = client("servicediscovery")
+    cloud_map.create_private_dns_namespace(
+        Name="test.internal", CreatorRequestId="test", Vpc=cloud.network.vpc_id
+    )
+    await cloud.clock.sleep(0.001)
+    (namespace,) = cloud_map.list_namespaces()["Namespaces"]
+    return cast("str", namespace["Id"])
+
+
 @asynccontextmanager
 async def world(
     *specs: ServiceSpec,
@@ -452,7 +474,8 @@ async def world(
     """
     clock = Clock()
     runtime = SimulatedRuntime(clock)
-    delays, questions = Delays(), open_questions or OpenQuestions()
+    delays = Delays(namespace_seconds=0)
+    questions = open_questions or OpenQuestions()
     async with await LocalCloud.start(
         clock,
         runtime,
@@ -474,7 +497,7 @@ async def world(
             cloud.network,
             cloud.monitor,
             list(specs),
-            SystemSettings(environment="test"),
+            SystemSettings(environment="test", namespace_id=await _namespace(cloud)),
         )
         journal = Journal(cast("Any", FakeClient(table)), "journal")
         for service in system.services:

@@ -358,6 +358,28 @@ def lengthen_ttl(_: Grounds) -> None:
     )
 
 
+def tell(name: str, **attributes: str) -> Callable[[Grounds], None]:
+    """Let the registry say something else of a service."""
+
+    def do(_: Grounds) -> None:
+        client("servicediscovery").update_service_attributes(
+            ServiceId=_registry(name),
+            Attributes={f"slipway:{key}": value for key, value in attributes.items()},
+        )
+
+    return do
+
+
+def silence(_: Grounds) -> None:
+    """Let the registry say nothing of orders."""
+    said = client("servicediscovery").get_service_attributes(
+        ServiceId=_registry("orders")
+    )["ServiceAttributes"]["Attributes"]
+    client("servicediscovery").delete_service_attributes(
+        ServiceId=_registry("orders"), Attributes=[*said]
+    )
+
+
 def _scaling(slot: str) -> Any:
     return {
         "ServiceNamespace": "ecs",
@@ -488,6 +510,7 @@ UPDATE = "ecs:UpdateService"
 REGISTER = "application-autoscaling:RegisterScalableTarget"
 POLICY = "application-autoscaling:PutScalingPolicy"
 AUTHORIZE = "ec2:AuthorizeSecurityGroupIngress"
+TELL = "servicediscovery:UpdateServiceAttributes"
 REVOKE = "ec2:RevokeSecurityGroupIngress"
 NEW_RULE = "elbv2:CreateRule"
 OPEN = "elbv2:ModifyRule"
@@ -528,7 +551,7 @@ DAMAGES = {
         hurts=True,
     ),
     "a registry service": Damage(
-        delete_name, {"servicediscovery:CreateService", UPDATE}
+        delete_name, {"servicediscovery:CreateService", UPDATE, TELL}
     ),
     "a policy": Damage(delete_policy, {POLICY}),
     "a serving slot's bounds": Damage(deregister("front-a"), {REGISTER, POLICY}),
@@ -575,6 +598,18 @@ DAMAGES = {
     "a load balancer's group": Damage(open_balancer, {"elbv2:SetSecurityGroups"}),
     "a load balancer's zones": Damage(narrow_balancer, {"elbv2:SetSubnets"}),
     "a time to live": Damage(lengthen_ttl, {"servicediscovery:UpdateService"}),
+    "weights in the registry": Damage(
+        tell("orders", weights='{"orders-a": 0, "orders-b": 100}'), {TELL}
+    ),
+    "weights in the registry that are none": Damage(
+        tell("orders", weights="all to a"), {TELL}
+    ),
+    "weights of a service without rules": Damage(
+        tell("stock", weights='{"stock-a": 1, "stock-b": 9}'),
+        {"servicediscovery:DeleteServiceAttributes", TELL},
+    ),
+    "a protocol in the registry": Damage(tell("orders", protocol="grpc"), {TELL}),
+    "all that the registry says": Damage(silence, {TELL}),
     "a policy's target": Damage(retarget_policy, {POLICY}),
     "a policy too many": Damage(
         put_policy("front-a-memory"), {"application-autoscaling:DeleteScalingPolicy"}
@@ -687,10 +722,15 @@ def test_what_was_damaged_by_hand_is_whole_after_one_run(
 # ------------------------------------------------------------- what is let be
 
 
-def test_weights_that_somebody_set_at_rest_are_let_be(stage: Stage) -> None:
+def test_weights_that_somebody_set_at_rest_are_let_be_and_told_the_registry(
+    stage: Stage,
+) -> None:
     async def scene(running: Running) -> None:
         made = running.made
         _weigh(made, 30, 70)
+        before = made.calls
+        assert (await made.run()).result is Result.DONE
+        assert [str(call) for call in made.writes(before)] == [TELL]
         altered, before = inventory(made), made.calls
         assert altered != running.whole
         assert (await made.run()).result is Result.DONE
@@ -699,6 +739,7 @@ def test_weights_that_somebody_set_at_rest_are_let_be(stage: Stage) -> None:
         _weigh(made, 100, 0)
         # A weight without tasks is what the watch is for; here somebody asked for it.
         made.cloud.monitor.violations.clear()
+        assert (await made.run()).result is Result.DONE
         assert inventory(made) == running.whole
 
     stage.play(scene)

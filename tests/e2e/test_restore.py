@@ -178,9 +178,12 @@ async def test_a_restore_needs_neither_registry_nor_metrics_nor_failed_image() -
         world.delete_image(_first(world))
         calls = len(world.cloud.router.calls)
         entry = await world.ended(digest)
-        used = {call.service for call in world.cloud.router.calls[calls:]}
+        made = world.cloud.router.calls[calls:]
+        used = {call.service for call in made}
         assert entry.outcome is Outcome.ROLLED_BACK
-        assert used == {"dynamodb", "ecs", "elbv2", "events"}
+        told = {c.operation for c in made if c.service == "servicediscovery"}
+        assert used - {"servicediscovery"} == {"dynamodb", "ecs", "elbv2", "events"}
+        assert told == {"UpdateServiceAttributes"}, "the registry is never asked"
         assert flow.totals.failed_unrouted == 0
 
 

@@ -72,6 +72,7 @@ def _app(monkeypatch: pytest.MonkeyPatch) -> App:
         ecs=nobody,
         autoscaling=nobody,
         load_balancing=nobody,
+        cloud_map=nobody,
         measurements=nobody,
         events=nobody,
         rollouts=nobody,

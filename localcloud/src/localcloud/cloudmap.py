@@ -1,7 +1,7 @@
 """Cloud Map: namespaces, services, and instances that can be discovered.
 
-The records are moto's, which answers what is not served here: tags, service
-attributes, UpdateService, GetInstance. Pages are of the Cloud Map API reference.
+The records are moto's, which answers what is not served here: tags, UpdateService,
+GetInstance. Pages are of the Cloud Map API reference.
 
 Not modelled, and refused: public DNS namespaces, records other than A, health checks
 of Route 53, shared namespaces. There is no DNS: instances are found by API alone.
@@ -29,6 +29,10 @@ from localcloud.identity import Ids
 _PER_PAGE = 100
 _HEALTH = ("HEALTHY", "UNHEALTHY", "ALL", "HEALTHY_OR_ELSE_ALL")
 _WITHOUT_CHECK = "UNKNOWN"
+_MOST_ATTRIBUTES = 30
+_LONGEST_KEY = 255
+_LONGEST_VALUE = 1024
+"""Of a service's attributes (UpdateServiceAttributes)."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,9 @@ class CloudMap:
                 "GetService": self._get_service,
                 "ListServices": self._list_services,
                 "DeleteService": self._delete_service,
+                "GetServiceAttributes": self._get_attributes,
+                "UpdateServiceAttributes": self._update_attributes,
+                "DeleteServiceAttributes": self._delete_attributes,
                 "RegisterInstance": self._register,
                 "DeregisterInstance": self._deregister,
                 "ListInstances": self._list_instances,
@@ -341,6 +348,55 @@ class CloudMap:
         if service.instances or any(s == service.id for s, _ in self._pending):
             raise _in_use(service.id)
         _stored().delete_service(service.id)
+        return {}
+
+    # ------------------------------------------------------------- services' attributes
+
+    def attributes(self, service: str) -> dict[str, str]:
+        """Return the attributes of a service of this id or ARN."""
+        return dict(_service(service).attributes)
+
+    def _get_attributes(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return a service's own attributes (GetServiceAttributes)."""
+        only(params, "ServiceId")
+        service = _service(params["ServiceId"])
+        return {
+            "ServiceAttributes": {
+                "ServiceArn": service.arn,
+                "ResourceOwner": ACCOUNT,
+                "Attributes": dict(service.attributes),
+            }
+        }
+
+    def _update_attributes(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Add attributes to a service, or give some other values; others stay.
+
+        UpdateServiceAttributes. That readers see it at once is not documented.
+        """
+        only(params, "ServiceId", "Attributes")
+        service, given = _service(params["ServiceId"]), params["Attributes"]
+        if any(
+            len(key) > _LONGEST_KEY or len(value) > _LONGEST_VALUE
+            for key, value in given.items()
+        ):
+            raise AwsError("InvalidInput", "An attribute is too long.")
+        updated = {**service.attributes, **given}
+        if len(updated) > _MOST_ATTRIBUTES:
+            raise AwsError(
+                "ServiceAttributesLimitExceededException",
+                "You've exceeded the quota for the number of attributes.",
+            )
+        service.attributes = updated
+        return {}
+
+    def _delete_attributes(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Take attributes from a service (DeleteServiceAttributes).
+
+        One that it has not is taken for gone; what AWS says of it is not documented.
+        """
+        only(params, "ServiceId", "Attributes")
+        service = _service(params["ServiceId"])
+        service.attributes = _without(service.attributes, *params["Attributes"])
         return {}
 
     # ----------------------------------------------------------------------- instances

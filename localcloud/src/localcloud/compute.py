@@ -75,7 +75,7 @@ class Compute:
         )
         SecurityGroups(router, ecs.tasks)
         autoscaling = Autoscaling(clock, router, ecs)
-        monitor = Monitor(clock, router, ecs, elb)
+        monitor = Monitor(clock, router, ecs, elb, cloud_map)
         return cls(
             Account(router),
             images,

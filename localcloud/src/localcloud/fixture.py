@@ -76,6 +76,8 @@ class SystemSettings:
     deregistration_delay_seconds: int = 30
     grace_seconds: int = 30
     """How long failed health checks of a new task do not count."""
+    namespace_id: str | None = None
+    """The namespace in which services are registered; without it none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class _Maker:
         self._ecs = boto3.client("ecs", region_name=REGION)
         self._scaling = boto3.client("application-autoscaling", region_name=REGION)
         self._elb = boto3.client("elbv2", region_name=REGION)
+        self._cloud_map = boto3.client("servicediscovery", region_name=REGION)
         self._priority = _FIRST_PRIORITY
         self._repositories: set[str] = set()
 
@@ -157,6 +160,7 @@ class _Maker:
         return listener["ListenerArn"]
 
     def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
+        registered = self._registered(spec)
         service = Service(
             name=spec.name,
             repository=self._repository(spec),
@@ -179,13 +183,25 @@ class _Maker:
             rollout=spec.rollout,
             scaling=spec.scaling,
             mode=spec.mode,
+            registry_service_id=registered["Id"] if registered else None,
         )
         placeholder = self._placeholder(spec, service)
         for slot in Slot:
-            self._slot(spec, service, slot, placeholder)
+            self._slot(spec, service, slot, placeholder, registered)
             if spec.scaling is not None:
                 self._target(service.slots[slot], spec.cpu_percent)
         return service
+
+    def _registered(self, spec: ServiceSpec) -> Any:
+        """Make a service's name in the registry, None where there is no namespace."""
+        if self._settings.namespace_id is None:
+            return None
+        return self._cloud_map.create_service(
+            Name=spec.name,
+            NamespaceId=self._settings.namespace_id,
+            HealthCheckCustomConfig={"FailureThreshold": 1},
+            Tags=_upper(self._tags(spec.name)),
+        )["Service"]
 
     def _binding(self, spec: ServiceSpec, listener_arn: str) -> Binding:
         groups = {slot: self._target_group(spec, slot) for slot in Slot}
@@ -281,6 +297,7 @@ class _Maker:
         service: Service,
         slot: Slot,
         definition_arn: str,
+        registered: Any,
     ) -> None:
         self._ecs.create_service(
             cluster=self._settings.environment,
@@ -310,6 +327,9 @@ class _Maker:
             },
             healthCheckGracePeriodSeconds=self._settings.grace_seconds,
             availabilityZoneRebalancing="ENABLED",
+            serviceRegistries=(
+                [{"registryArn": registered["Arn"]}] if registered else []
+            ),
             propagateTags="SERVICE",
             tags=_lower(self._tags(service.name)),
         )

@@ -4,17 +4,20 @@ It reads the local cloud's own state at the moment of the write, so it sees what
 would have done with it, not what the writer believed.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any
 
+from slipway.domain.announcement import WEIGHTS_KEY
 from slipway.domain.service import Binding, Service, Slot
 
 from localcloud import routing
 from localcloud.api import Call, Parameters, Router
 from localcloud.clock import Clock
+from localcloud.cloudmap import CloudMap
 from localcloud.ecs import Ecs
 from localcloud.ecs.records import TaskStatus
 from localcloud.elb import Elb
@@ -37,10 +40,13 @@ class Violation:
 class Monitor:
     """Checks invariants 1, 2 and 6 for the services it watches."""
 
-    def __init__(self, clock: Clock, router: Router, ecs: Ecs, elb: Elb) -> None:
+    def __init__(
+        self, clock: Clock, router: Router, ecs: Ecs, elb: Elb, cloud_map: CloudMap
+    ) -> None:
         self._clock = clock
         self._ecs = ecs
         self._elb = elb
+        self._cloud_map = cloud_map
         self._services: dict[str, Service] = {}
         self._primaries: dict[str, Slot] = {}
         """By rule, the slot that last had all the weight."""
@@ -113,6 +119,11 @@ class Monitor:
                         self._check_rule(default, actions, writer)
             case "ecs", "UpdateService":
                 self._check_capacity(params, writer)
+            case "servicediscovery", "UpdateServiceAttributes":
+                # A write that lands late was in order when it was sent.
+                late = (self._clock.now() - call.at).total_seconds()
+                if late < A_MOMENT_SECONDS:
+                    self._check_told(params, writer)
 
     def _check_rule(
         self, rule_arn: str, actions: list[dict[str, Any]], writer: str
@@ -154,6 +165,29 @@ class Monitor:
                         f"{healthy} healthy targets of {enough} needed",
                     )
                 )
+
+    def _check_told(self, params: Parameters, writer: str) -> None:
+        """Hold invariant 1 where the registry is told a slot's weight.
+
+        None rises there above what the slot has in an open rule.
+        """
+        known = self._cloud_map.attributes(params["ServiceId"])
+        before, after = _told(known), _told(params["Attributes"])
+        for service in self._services.values():
+            if service.registry_service_id != params["ServiceId"]:
+                continue
+            for slot, name in service.slots.items():
+                share = _part(after, name)
+                for weights in map(self._weights, service.bindings):
+                    has = _share(weights, slot)
+                    if any(weights.values()) and share > max(has, _part(before, name)):
+                        self.violations.append(
+                            self._violation(
+                                1,
+                                f"{writer} told the registry {share:.0%} of {name}, "
+                                f"whose rule gives it {has:.0%}",
+                            )
+                        )
 
     def _check_capacity(self, params: Parameters, writer: str) -> None:
         """Hold invariant 1 where a slot that still carries weight is made smaller."""
@@ -268,6 +302,20 @@ def _heaviest(weights: Mapping[Slot, int]) -> Slot | None:
     """Return the slot with the largest weight, None where neither has any."""
     heaviest = max(Slot, key=lambda slot: weights[slot])
     return heaviest if weights[heaviest] else None
+
+
+def _told(attributes: Mapping[str, str]) -> Mapping[str, float]:
+    """Return the weights that attributes tell; what cannot be read tells none."""
+    try:
+        weights = json.loads(attributes.get(WEIGHTS_KEY, "{}"))
+    except ValueError:
+        return {}
+    return weights if isinstance(weights, dict) else {}
+
+
+def _part(weights: Mapping[str, float], name: str) -> float:
+    total = sum(weights.values())
+    return weights.get(name, 0) / total if total else 0.0
 
 
 def _share(weights: Mapping[Slot, int], slot: Slot) -> float:

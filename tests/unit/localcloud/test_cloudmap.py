@@ -368,3 +368,43 @@ async def test_a_service_without_a_registry_registers_nothing() -> None:
         cloud.launch("cart", "a", V1, 1)
         await cloud.settled("cart-a", 1)
         assert cloud_map().list_instances(ServiceId=made["Id"])["Instances"] == []
+
+
+# ------------------------------------------------------------- a service's attributes
+
+
+@virtual
+async def test_attributes_are_added_to_and_taken_from_a_service() -> None:
+    async with compute_cloud() as cloud:
+        name = service(await namespace(cloud))["Id"]
+        api = cloud_map()
+        api.update_service_attributes(ServiceId=name, Attributes={"a": "1", "b": "2"})
+        api.update_service_attributes(ServiceId=name, Attributes={"b": "3"})
+        api.delete_service_attributes(ServiceId=name, Attributes=["a", "never"])
+        answer = api.get_service_attributes(ServiceId=name)["ServiceAttributes"]
+        assert answer["Attributes"] == {"b": "3"}
+        assert answer["ServiceArn"].endswith(f":service/{name}")
+        assert cloud.compute.cloud_map.attributes(name) == {"b": "3"}
+
+
+@virtual
+async def test_attributes_that_are_too_long_or_too_many_are_refused() -> None:
+    async with compute_cloud() as cloud:
+        name = service(await namespace(cloud))["Id"]
+        update = cloud_map().update_service_attributes
+        for key, value in (("k" * 256, "v"), ("k", "v" * 1025)):
+            with pytest.raises(ClientError) as caught:
+                update(ServiceId=name, Attributes={key: value})
+            assert code(caught) == "InvalidInput"
+        update(ServiceId=name, Attributes={str(n): "" for n in range(30)})
+        with pytest.raises(ClientError) as caught:
+            update(ServiceId=name, Attributes={"one more": ""})
+        assert code(caught) == "ServiceAttributesLimitExceededException"
+
+
+@virtual
+async def test_a_service_that_is_not_there_has_no_attributes() -> None:
+    async with compute_cloud():
+        with pytest.raises(ClientError) as caught:
+            cloud_map().get_service_attributes(ServiceId="srv-never")
+        assert code(caught) == "ServiceNotFound"

@@ -1,12 +1,14 @@
 """The monitor: each write that breaks an invariant is noted, and no other."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from localcloud.fixture import ServiceSpec, System
 from slipway.domain.service import Mode, Slot
 
-from tests.unit.localcloud.compute import Cloud, compute_cloud, virtual
+from tests.unit.localcloud.compute import Cloud, client, compute_cloud, virtual
 
 V1 = {"app": "cart", "version": "v1"}
 V2 = {"app": "cart", "version": "v2"}
@@ -228,3 +230,38 @@ async def test_without_rules_whoever_is_not_the_primary_is_idle_at_rest() -> Non
         [found] = cloud.compute.monitor.at_rest()
         assert found.invariant == 6
         assert "cart-b is idle with desired count 1" in found.text
+
+
+# ------------------------------------------------------------------------ the registry
+
+
+async def _told(cloud: Cloud, *told: tuple[int, int]) -> list[tuple[int, str]]:
+    """Tell the registry weights of a and b one after another; return what is noted."""
+    system = await _primary_a(cloud)
+    api = client("servicediscovery")
+    api.create_http_namespace(Name="shop")
+    await cloud.clock.sleep(31)
+    (namespace,) = api.list_namespaces()["Namespaces"]
+    made = api.create_service(Name="cart", NamespaceId=namespace["Id"])["Service"]
+    cart = replace(system.service("cart"), registry_service_id=made["Id"])
+    cloud.compute.monitor.watch(cart)
+    for a, b in told:
+        weights = json.dumps({"cart-a": a, "cart-b": b})
+        api.update_service_attributes(
+            ServiceId=made["Id"], Attributes={"slipway:weights": weights}
+        )
+    return _noted(cloud)
+
+
+@virtual
+async def test_what_a_rule_has_may_be_told_the_registry() -> None:
+    async with compute_cloud() as cloud:
+        assert await _told(cloud, (0, 0), (100, 0), (100, 0)) == []
+
+
+@virtual
+async def test_more_in_the_registry_than_in_the_rule_is_noted() -> None:
+    async with compute_cloud() as cloud:
+        [(invariant, text)] = await _told(cloud, (100, 0), (90, 10), (95, 5))
+        assert invariant == 1
+        assert "told the registry 10% of cart-b, whose rule gives it 0%" in text

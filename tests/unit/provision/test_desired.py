@@ -227,6 +227,36 @@ def test_a_service_without_a_port_is_in_no_registry() -> None:
     assert made[Kind.ECS_SERVICE, "worker-a"].facts["registries"] == []
 
 
+# ----------------------------------------------------- what the registry says
+
+
+def said_of(service: dict[str, Any], standing: Standing) -> list[Wanted]:
+    made = desired(record(service), {service["name"]: standing})
+    return [one for one in made if one.kind is Kind.REGISTRY_ATTRIBUTES]
+
+
+def test_the_registry_says_what_the_first_rule_has_and_which_version_serves() -> None:
+    (said,) = said_of(CART, serving(Slot.B, version="v7"))
+    assert said.facts == {
+        "weights": {
+            f"cart-{slot}": Ref(Kind.LISTENER_RULE, "cart", f"share of dev-cart-{slot}")
+            for slot in Slot
+        },
+        "protocol": "http",
+        "versions": {"cart-b": "v7"},
+    }
+
+
+def test_the_registry_has_no_weights_of_a_service_without_rules() -> None:
+    worker = {"name": "worker", "image": {"location": "shop/worker", "port": 80}}
+    (said,) = said_of(worker, Standing())
+    assert said.facts == {"weights": None, "protocol": "http", "versions": {}}
+
+
+def test_what_the_registry_says_in_a_rollout_is_the_rollouts() -> None:
+    assert said_of(CART, serving(Slot.A, rollout_id="cart-2")) == []
+
+
 # ----------------------------------------------------- the record
 
 

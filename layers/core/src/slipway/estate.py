@@ -29,7 +29,11 @@ from slipway.gateways.records import Records
 from slipway.gateways.route53 import HostedZones
 from slipway.gateways.s3 import Manifests
 from slipway.gateways.service_quotas import Quotas
-from slipway.gateways.servicediscovery import Namespaces, RegistryServices
+from slipway.gateways.servicediscovery import (
+    Namespaces,
+    RegistryAttributes,
+    RegistryServices,
+)
 from slipway.gateways.stepfunctions import Workflows
 from slipway.wiring import Settings, clients, fence
 
@@ -50,6 +54,7 @@ class Estate:
     hosted_zones: HostedZones
     certificates: Certificates
     registry_services: RegistryServices
+    registry_attributes: RegistryAttributes
     security_groups: SecurityGroups
     security_group_rules: SecurityGroupRules
     load_balancers: LoadBalancers
@@ -84,7 +89,7 @@ def wire(settings: Settings) -> Estate:
     fenced_elb = client("elbv2")
     ec2, elb, cloud_map = client("ec2"), client("elbv2"), client("servicediscovery")
     states, zones = client("stepfunctions"), HostedZones(client("route53"))
-    fence(ecs, scaling, fenced_elb)
+    fence(ecs, scaling, fenced_elb, cloud_map)
     journal = Journal(client("dynamodb"), settings.journal_table)
     return Estate(
         settings=settings,
@@ -99,6 +104,7 @@ def wire(settings: Settings) -> Estate:
         hosted_zones=zones,
         certificates=Certificates(client("acm"), zones),
         registry_services=RegistryServices(cloud_map),
+        registry_attributes=RegistryAttributes(cloud_map),
         security_groups=SecurityGroups(ec2),
         security_group_rules=SecurityGroupRules(ec2),
         load_balancers=LoadBalancers(elb),

@@ -30,6 +30,13 @@ FENCED = (
 )
 """Every call that changes what serves, as botocore's events name it."""
 
+TOLD = (
+    "servicediscovery.DeleteServiceAttributes",
+    "servicediscovery.UpdateServiceAttributes",
+)
+"""What tells the registry. It needs the lease as well, and no doubt follows from it: a
+registry that does not answer must hold up no restore."""
+
 
 @dataclass(slots=True)
 class _Writing:

@@ -269,6 +269,7 @@ def standing_of(name: str, app: Estate) -> Standing:
         serving.release,
         under_way,
         as_adopted=is_adoption(serving.cause),
+        version=serving.version,
     )
 
 
@@ -348,6 +349,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
         app.first_revisions,
         app.ecs_services,
         app.routes,
+        app.registry_attributes,
         app.scalable_targets,
         app.scaling_policies,
     )

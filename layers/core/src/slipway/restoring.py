@@ -17,6 +17,7 @@ from slipway.gateways.journal import Held
 from slipway.hearing import word_of
 from slipway.stage import moments
 from slipway.surroundings import open_now, situation
+from slipway.telling import lead, tell_at_last, tell_primary
 
 if TYPE_CHECKING:
     from slipway.domain.rollout import Rollout
@@ -81,10 +82,15 @@ def ended_by(request: StageRequest, rollout: Rollout, app: App) -> Outcome:
 
 
 def make(step: NextMove, rollout: Rollout, fence: int, app: App) -> None:
-    """Carry out a move that writes; the others write nothing."""
+    """Carry out a move that writes; the others write nothing.
+
+    At the end the registry is told once more, for it may have been away before.
+    """
     if step.move in WRITES:
         with writing(rollout, fence, app):
             _make(step, rollout, app)
+    if step.move is Move.DONE:
+        tell_at_last(rollout, step.primary, fence, app)
 
 
 def _make(step: NextMove, rollout: Rollout, app: App) -> None:
@@ -99,10 +105,10 @@ def _make(step: NextMove, rollout: Rollout, app: App) -> None:
             yields = step.move is Move.YIELD_TRAFFIC
             heir = step.primary.other if step.primary and yields else step.primary
             wanted = weights(heir, ALL_TRAFFIC) if heir else None
-            for binding in service.bindings:
-                app.load_balancing.route(binding, wanted)
+            lead(rollout, wanted, app)
         case Move.REMOVE_CANDIDATE:
             free = step.primary.other if step.primary else sides.candidate
+            tell_primary(rollout, step.primary, app)
             idle(service, free, app)
             app.ecs.scale(service.slots[free], 0)
         case Move.GIVE_BOUNDS:

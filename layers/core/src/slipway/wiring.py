@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from slipway.fence import FENCED, doubt, guard
+from slipway.fence import FENCED, TOLD, doubt, guard
 from slipway.gateways.autoscaling import Autoscaling
 from slipway.gateways.cloudwatch import Measurements
 from slipway.gateways.ecr import Registry
@@ -18,6 +18,7 @@ from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
 from slipway.gateways.events import Events
 from slipway.gateways.journal import Journal
+from slipway.gateways.servicediscovery import CloudMap
 from slipway.gateways.stepfunctions import Tokens, Workflows
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ CLIENT_CONFIG = Config(
 )
 """One attempt ends within 7 s, a call within about 30 s with all its attempts: before
 the function does, and before its time to write is over."""
+
+REGISTRY_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+"""For telling the registry, for which nothing waits long: within about 7 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,7 @@ class App:
     ecs: Ecs
     autoscaling: Autoscaling
     load_balancing: LoadBalancing
+    cloud_map: CloudMap
     measurements: Measurements
     events: Events
     rollouts: Workflows
@@ -90,12 +99,12 @@ def app() -> App:
     return _wire(Settings.from_environment())
 
 
-def clients(settings: Settings) -> Callable[[str], Any]:
+def clients(settings: Settings) -> Callable[..., Any]:
     """Return what makes boto3 clients of a process's settings, by service."""
     session = boto3.Session(region_name=settings.region)
 
-    def client(service: str) -> Any:
-        return session.client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
+    def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
+        return session.client(service, config=config)  # type: ignore[call-overload]
 
     return client
 
@@ -103,8 +112,9 @@ def clients(settings: Settings) -> Callable[[str], Any]:
 def fence(*clients: Any) -> None:
     """Let no call of these clients that changes what serves begin without the lease."""
     for fenced in clients:
-        for call in FENCED:
+        for call in (*FENCED, *TOLD):
             fenced.meta.events.register(f"request-created.{call}", guard)
+        for call in FENCED:
             fenced.meta.events.register(f"needs-retry.{call}", doubt)
 
 
@@ -117,7 +127,8 @@ def _wire(settings: Settings) -> App:
         client("elbv2"),
         client("stepfunctions"),
     )
-    fence(ecs, scaling, load_balancers)
+    cloud_map = client("servicediscovery", REGISTRY_CONFIG)
+    fence(ecs, scaling, load_balancers, cloud_map)
     return App(
         settings=settings,
         journal=Journal(client("dynamodb"), settings.journal_table),
@@ -125,6 +136,7 @@ def _wire(settings: Settings) -> App:
         ecs=Ecs(ecs, settings.cluster),
         autoscaling=Autoscaling(scaling, settings.cluster),
         load_balancing=LoadBalancing(load_balancers),
+        cloud_map=CloudMap(cloud_map),
         measurements=Measurements(client("cloudwatch")),
         events=Events(client("events"), settings.environment),
         rollouts=Workflows(states, settings.rollout_state_machine_arn),

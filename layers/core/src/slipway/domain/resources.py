@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """Of a listener rule: whether it leads to tasks, and to which."""
     SCALABLE_TARGET = "scalable target"
     SCALING_POLICY = "scaling policy"
+    REGISTRY_ATTRIBUTES = "registry attributes"
+    """Of a registry service: what it says of weights, versions and the protocol."""
     RECORD = "record"
 
 

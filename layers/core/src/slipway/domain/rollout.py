@@ -52,6 +52,11 @@ class Rollout:
         return self.sides
 
     @property
+    def version(self) -> str:
+        """What people call the release: its image's tag."""
+        return self.cause.tag or self.release.id
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The plan. A first release has no old one to keep, so all comes at once."""
         if self.known_sides.primary is None:

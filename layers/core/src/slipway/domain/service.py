@@ -185,6 +185,8 @@ class Service:
     subnet_ids: tuple[str, ...] = ()
     """Where its tasks run; none for the subnets that Slipway was deployed with."""
     mode: Mode = Mode.CANARY
+    registry_service_id: str | None = None
+    """Its service in Cloud Map, which is told of weights; None where it has none."""
 
     def __post_init__(self) -> None:
         """Refuse bounds and slots that make no sense."""

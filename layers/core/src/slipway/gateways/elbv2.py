@@ -190,7 +190,7 @@ def _shares(actions: Sequence[Any], binding: Binding) -> dict[Slot, int] | None:
         return None
     total = sum(weight.values())
     return {
-        slot: _percent(weight.get(arn, 0), total)
+        slot: percent(weight.get(arn, 0), total)
         for slot, arn in binding.target_group_arns.items()
     }
 
@@ -203,7 +203,7 @@ def _kept(action: dict[str, Any]) -> dict[str, Any]:
     return {**action, "AuthenticateOidcConfig": config}
 
 
-def _percent(weight: int, total: int) -> int:
+def percent(weight: int, total: int) -> int:
     """Return a share in whole percent; 0 and 100 only where it is none or all."""
     if weight in (0, total):
         return ALL_TRAFFIC if weight else 0

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import CLOSED, routed_to, shares_of
+from slipway.gateways.elbv2 import CLOSED, percent, routed_to, shares_of
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
@@ -405,8 +405,12 @@ class ListenerRules(_Kept):
         for listener in ids.of_kind(Kind.LISTENER):
             there += [(listener.id, rule) for rule in self._rules(listener.id)]
         labels = self._tags(rule["RuleArn"] for _, rule in there)
+        groups = ids.of_kind(Kind.TARGET_GROUP)
         found = [
-            self._found(listener, rule, labels[rule["RuleArn"]])
+            replace(
+                self._found(listener, rule, labels[rule["RuleArn"]]),
+                parts={f"share of {g.name}": _share(rule, g.id) for g in groups},
+            )
             for listener, rule in there
             if tags.is_owned(labels[rule["RuleArn"]], scope)
         ]
@@ -649,6 +653,13 @@ def _with(actions: Sequence[Any], lacking: Sequence[str]) -> list[Any]:
     known = shares_of(actions)
     shares = [*known.items(), *((arn, 0) for arn in lacking)]
     return routed_to(actions, _action(shares))
+
+
+def _share(rule: Any, group_arn: str) -> int:
+    """Return the share of a group in what a rule forwards, in percent."""
+    weights = shares_of(rule["Actions"])
+    whole = sum(weights.values())
+    return percent(weights.get(group_arn, 0), whole) if whole else 0
 
 
 def _action(shares: Sequence[Any] | None) -> Any:

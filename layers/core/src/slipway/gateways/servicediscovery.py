@@ -1,16 +1,23 @@
-"""The registry: Cloud Map's namespaces and the services in them."""
+"""The registry: Cloud Map's namespaces, the services in them, what it says of these."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from slipway.domain.announcement import (
+    PROTOCOL_KEY,
+    VERSION_KEY,
+    WEIGHTS_KEY,
+    weights_told,
+    written,
+)
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways import tags
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_servicediscovery.client import ServiceDiscoveryClient
 
@@ -120,8 +127,7 @@ class RegistryServices:
                 one["Name"],
                 owned=one.get("Description", "") == mark,
                 parts={
-                    "id": one["Id"],
-                    "description": one.get("Description", ""),
+                    **_parts(one["Id"], one.get("Description", "")),
                     "instances": one.get("InstanceCount", 0),
                 },
             )
@@ -158,7 +164,7 @@ class RegistryServices:
             made["Arn"],
             dict(wanted.facts),
             wanted.service,
-            parts={"id": made["Id"], "description": _mark(scope)},
+            parts=_parts(made["Id"], _mark(scope)),
         )
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
@@ -170,12 +176,12 @@ class RegistryServices:
         dns: Any = {"DnsRecords": _dns(wanted.facts["ttl_seconds"])["DnsRecords"]}
         change: Any = {"Description": found.parts["description"], "DnsConfig": dns}
         with translated(f"UpdateService {found.name} in the registry"):
-            self._client.update_service(Id=found.parts["id"], Service=change)
+            self._client.update_service(Id=found.parts["service_id"], Service=change)
 
     def remove(self, found: Found) -> None:
         """Remove a service; refused while instances are in it."""
         with translated(f"DeleteService {found.name} of the registry"):
-            self._client.delete_service(Id=found.parts["id"])
+            self._client.delete_service(Id=found.parts["service_id"])
 
     def let_go(self, found: Found) -> None:
         """Take the mark away by which a service is Slipway's."""
@@ -187,7 +193,81 @@ class RegistryServices:
         )
         change: Any = {"Description": LET_GO, **by_dns}
         with translated(f"UpdateService {found.name} in the registry"):
-            self._client.update_service(Id=found.parts["id"], Service=change)
+            self._client.update_service(Id=found.parts["service_id"], Service=change)
+
+
+class RegistryAttributes:
+    """What the registry says of services, as attributes of its own ones."""
+
+    kind = Kind.REGISTRY_ATTRIBUTES
+
+    def __init__(self, client: ServiceDiscoveryClient) -> None:
+        self._client = client
+
+    def found(self, _: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return what is said of the wanted services that are in the registry."""
+        names = {one.name: one for one in wanted}
+        return [
+            self._found(service, names[service.name])
+            for service in ids.of_kind(Kind.REGISTRY_SERVICE)
+            if service.name in names
+        ]
+
+    def _found(self, service: Found, wanted: Wanted) -> Found:
+        service_id = service.parts["service_id"]
+        with translated(f"GetServiceAttributes {service.name}"):
+            answer = self._client.get_service_attributes(ServiceId=service_id)
+        said = answer["ServiceAttributes"].get("Attributes", {})
+        facts = {
+            "weights": weights_told(said),
+            "protocol": said.get(PROTOCOL_KEY),
+            "versions": {
+                name: said.get(VERSION_KEY + name) for name in wanted.facts["versions"]
+            },
+        }
+        return Found(
+            self.kind,
+            service.name,
+            service_id,
+            facts,
+            service.service,
+            owned=service.owned,
+        )
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Raise Unavailable: attributes are their service's, and that is not there."""
+        del scope, ids
+        raise Unavailable(f"registry service {wanted.name} is not there yet")
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Say what is wanted; take weights back where there are to be none."""
+        facts = ids.value(wanted.facts)
+        if facts["weights"] is None and found.facts["weights"] is not None:
+            with translated(f"DeleteServiceAttributes {found.name}"):
+                self._client.delete_service_attributes(
+                    ServiceId=found.id, Attributes=[WEIGHTS_KEY]
+                )
+        told = written(facts["weights"], facts["versions"], facts["protocol"])
+        with translated(f"UpdateServiceAttributes {found.name}"):
+            self._client.update_service_attributes(ServiceId=found.id, Attributes=told)
+
+
+class CloudMap:
+    """What rollouts tell the registry."""
+
+    def __init__(self, client: ServiceDiscoveryClient) -> None:
+        self._client = client
+
+    def tell(self, service_id: str, attributes: Mapping[str, str]) -> None:
+        """Set attributes of a service; its others stay as they are."""
+        with translated(f"UpdateServiceAttributes {service_id}"):
+            self._client.update_service_attributes(
+                ServiceId=service_id, Attributes=dict(attributes)
+            )
+
+
+def _parts(service_id: str, description: str) -> dict[str, str]:
+    return {"service_id": service_id, "description": description}
 
 
 def _mark(scope: Scope) -> str:

@@ -50,6 +50,8 @@ class Standing:
     """A rollout under way."""
     as_adopted: bool = False
     """Whether what serves is what was there before Slipway."""
+    version: str = ""
+    """What people call the release that serves."""
 
     @property
     def in_rollout(self) -> bool:
@@ -318,6 +320,8 @@ def of_service(
     manifest = service.manifest
     if environment.namespace is not None and manifest.image.port is not None:
         yield registry_service(service, environment)
+        if not standing.in_rollout:
+            yield registry_attributes(service, standing)
     for number, ingress in enumerate(service.ingress, start=1):
         yield from _binding(service, environment, standing, number, ingress)
     yield from slots(service, environment, standing)
@@ -335,6 +339,36 @@ def registry_service(service: ServiceRecord, environment: Environment) -> Wanted
         {"ttl_seconds": DNS_TTL_SECONDS if namespace.type == "dns" else None},
         once={"namespace": Ref(Kind.NAMESPACE, namespace.name)},
         service=service.manifest.name,
+    )
+
+
+def registry_attributes(service: ServiceRecord, standing: Standing) -> Wanted:
+    """Return what the registry says of a service at rest: what its first rule has.
+
+    A rollout tells the registry itself. A service without rules has no weights.
+    """
+    manifest, state = service.manifest, standing.state
+    weights = None
+    if service.ingress:
+        groups = service.target_groups[service.ingress[0].path]
+        rule = rule_name(manifest.name, 1)
+        weights = {
+            service.slots[slot]: Ref(Kind.LISTENER_RULE, rule, f"share of {group}")
+            for slot, group in groups.items()
+        }
+    versions = {}
+    if state is not None:
+        versions[service.slots[state.primary]] = standing.version
+    return Wanted(
+        Kind.REGISTRY_ATTRIBUTES,
+        manifest.name,
+        "callers choose tasks by it",
+        {
+            "weights": weights,
+            "protocol": manifest.image.protocol,
+            "versions": versions,
+        },
+        service=manifest.name,
     )
 
 

@@ -31,7 +31,18 @@ def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Se
         scaling=service.scaling,
         subnet_ids=environment.subnets,
         mode=service.mode,
+        registry_service_id=_registry_service_id(service, environment, ids),
     )
+
+
+def _registry_service_id(
+    service: ServiceRecord, environment: Environment, ids: Ids
+) -> str | None:
+    if environment.namespace is None or service.manifest.image.port is None:
+        return None
+    name = service.manifest.name
+    found: str = ids.shown(Ref(Kind.REGISTRY_SERVICE, name, "service_id"))
+    return found
 
 
 def _bindings(service: ServiceRecord, ids: Ids) -> Iterator[Binding]:
