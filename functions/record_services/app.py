@@ -30,6 +30,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
         app.load_balancers,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
     )
     records = wanted_records(record, ids)

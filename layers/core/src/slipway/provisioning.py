@@ -340,10 +340,12 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
         app.registry_services,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
         app.first_revisions,
         app.ecs_services,
         app.routes,
+        app.network_routes,
         app.scalable_targets,
         app.scaling_policies,
     )

@@ -95,6 +95,7 @@ def removal_plan(record: EnvironmentRecord, removal: Removal, app: Estate) -> Pl
         app.registry_services,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
         app.certificates,
     )
@@ -133,6 +134,7 @@ def clear_all(
         wanted,
         ids,
         app.listener_rules,
+        app.network_listeners,
         app.listeners,
         app.load_balancers,
         app.target_groups,

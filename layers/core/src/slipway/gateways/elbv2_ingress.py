@@ -1,4 +1,4 @@
-"""Load balancers, listeners, target groups and rules: made, and changed in place.
+"""Load balancers, their listeners, groups and rules: made, and changed in place.
 
 Weights are not written here: a rollout's are its own.
 """
@@ -17,13 +17,19 @@ from slipway.gateways.elbv2 import CLOSED
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
 TAGS_EACH = 20
 """Resources of one DescribeTags (ELB API reference)."""
 LAST_PRIORITY = 50000
+NETWORK = "network"
+WITHOUT_GROUP = (
+    "it has no security group, by which services would let it in, and a Network Load "
+    "Balancer takes its first one when it is made only: make another one"
+)
+"""load-balancer-security-groups (user guide for Network Load Balancers)."""
 NOBODYS: Any = {
     "Type": "fixed-response",
     "FixedResponseConfig": {
@@ -34,8 +40,8 @@ NOBODYS: Any = {
 }
 
 
-class _Kept:
-    """What all four kinds share."""
+class Kept:
+    """What all kinds share."""
 
     def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
         self._client = client
@@ -49,8 +55,21 @@ class _Kept:
                 found[one["ResourceArn"]] = tags.read(one["Tags"])
         return found
 
+    def _await_healthy(self, what: str, group: str, needed: int) -> None:
+        """Raise Unavailable until a group has so many healthy targets."""
+        with translated(f"DescribeTargetHealth {group}"):
+            answer = self._client.describe_target_health(TargetGroupArn=group)
+        states = [
+            target["TargetHealth"]["State"]
+            for target in answer["TargetHealthDescriptions"]
+        ]
+        healthy = states.count("healthy")
+        if healthy < needed:
+            said = f"{healthy} of {needed} tasks are healthy"
+            raise Unavailable(f"{what} stays closed: {said}")
 
-class LoadBalancers(_Kept):
+
+class LoadBalancers(Kept):
     """Load balancers: those that Slipway makes, and those that it is told of."""
 
     kind = Kind.LOAD_BALANCER
@@ -77,7 +96,9 @@ class LoadBalancers(_Kept):
         return found
 
     def _found(self, name: str, one: Any, *, owned: bool) -> Found:
+        """Return it; one that lets nobody in by its group can never be given any."""
         arn, groups = one["LoadBalancerArn"], one.get("SecurityGroups", [])
+        bare = one["Type"] == NETWORK and not groups
         facts = {
             "type": one["Type"],
             "scheme": one["Scheme"],
@@ -89,7 +110,8 @@ class LoadBalancers(_Kept):
         parts = {"label": label, "dns_name": one.get("DNSName", "")}
         if groups:
             parts["security_group"] = groups[0]
-        return Found(self.kind, name, arn, facts, owned=owned, parts=parts)
+        fault = WITHOUT_GROUP if bare else ""
+        return Found(self.kind, name, arn, facts, owned=owned, parts=parts, fault=fault)
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a load balancer without listeners."""
@@ -126,22 +148,37 @@ class LoadBalancers(_Kept):
             self._client.delete_load_balancer(LoadBalancerArn=found.id)
 
 
-class Listeners(_Kept):
+class Listening(Kept):
+    """What listeners share, whatever they speak."""
+
+    def _listening(self, ids: Ids, *, network: bool) -> Iterator[tuple[Found, Any]]:
+        """Give the listeners of the load balancers that are known, of one type."""
+        for balancer in ids.of_kind(Kind.LOAD_BALANCER):
+            if (balancer.facts["type"] == NETWORK) is not network:
+                continue
+            with translated(f"DescribeListeners {balancer.name}"):
+                pages = self._client.get_paginator("describe_listeners")
+                for page in pages.paginate(LoadBalancerArn=balancer.id):
+                    for one in page["Listeners"]:
+                        yield balancer, one
+
+    def remove(self, found: Found) -> None:
+        """Listen there no more."""
+        with translated(f"DeleteListener {found.name}"):
+            self._client.delete_listener(ListenerArn=found.id)
+
+
+class Listeners(Listening):
     """Ports of Application Load Balancers."""
 
     kind = Kind.LISTENER
 
     def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
         """Return the listeners of the load balancers that are known."""
-        there: list[tuple[str, Any]] = []
-        for balancer in ids.of_kind(Kind.LOAD_BALANCER):
-            with translated(f"DescribeListeners {balancer.name}"):
-                pages = self._client.get_paginator("describe_listeners")
-                for page in pages.paginate(LoadBalancerArn=balancer.id):
-                    there += [
-                        (f"{balancer.name}:{one['Port']}", one)
-                        for one in page["Listeners"]
-                    ]
+        there = [
+            (f"{balancer.name}:{one['Port']}", one)
+            for balancer, one in self._listening(ids, network=False)
+        ]
         labels = self._tags(one["ListenerArn"] for _, one in there)
         asked = {w.name: ids.shown(w.facts.get("certificates", [])) for w in wanted}
         return [
@@ -225,14 +262,9 @@ class Listeners(_Kept):
                     Certificates=[{"CertificateArn": one} for one in certificates],
                 )
 
-    def remove(self, found: Found) -> None:
-        """Listen there no more."""
-        with translated(f"DeleteListener {found.name}"):
-            self._client.delete_listener(ListenerArn=found.id)
 
-
-class TargetGroups(_Kept):
-    """Two target groups for each binding. Names are unique in an account's region."""
+class TargetGroups(Kept):
+    """The target groups of bindings. Names are unique in an account's region."""
 
     kind = Kind.TARGET_GROUP
 
@@ -273,6 +305,7 @@ class TargetGroups(_Kept):
             "vpc": one["VpcId"],
             "target_type": one["TargetType"],
             "health": {
+                "protocol": one["HealthCheckProtocol"],
                 "path": one.get("HealthCheckPath"),
                 "port": one["HealthCheckPort"],
                 "codes": matcher.get("HttpCode") or matcher.get("GrpcCode"),
@@ -283,16 +316,19 @@ class TargetGroups(_Kept):
             },
         }
         if owned and whole:
-            facts[_DELAY_FACT] = self._delay(arn)
+            facts |= self._attributes(arn)
         parts = {"label": arn.rpartition(":")[2]}
         name, service = one["TargetGroupName"], tags.service_of(labels)
         return Found(self.kind, name, arn, facts, service, owned=owned, parts=parts)
 
-    def _delay(self, arn: str) -> int:
+    def _attributes(self, arn: str) -> dict[str, Any]:
         with translated(f"DescribeTargetGroupAttributes {arn}"):
             answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
         values = {one["Key"]: one["Value"] for one in answer["Attributes"]}
-        return int(values[_DELAY])
+        return {
+            _DELAY_FACT: int(values[_DELAY]),
+            _ZONES_FACT: values.get(_ZONES) == "true",
+        }
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a group without targets."""
@@ -301,14 +337,14 @@ class TargetGroups(_Kept):
             (made,) = self._client.create_target_group(
                 Name=wanted.name,
                 Protocol=facts["protocol"],
-                ProtocolVersion=facts["version"],
                 Port=wanted.once["port"],
                 VpcId=facts["vpc"],
                 TargetType=facts["target_type"],
                 Tags=tags.upper(labels),
+                **({"ProtocolVersion": facts["version"]} if facts["version"] else {}),
                 **_checks(facts),
             )["TargetGroups"]
-        self._set_delay(made["TargetGroupArn"], facts)
+        self._set_attributes(made["TargetGroupArn"], facts)
         return self._found(made, labels, scope, whole=False)
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
@@ -319,43 +355,52 @@ class TargetGroups(_Kept):
                 self._client.modify_target_group(
                     TargetGroupArn=found.id, **_checks(facts)
                 )
-        if facts[_DELAY_FACT] != found.facts[_DELAY_FACT]:
-            self._set_delay(found.id, facts)
+        if any(
+            facts[key] != found.facts[key]
+            for key in (_DELAY_FACT, _ZONES_FACT)
+            if key in facts
+        ):
+            self._set_attributes(found.id, facts)
 
-    def _set_delay(self, arn: str, facts: Any) -> None:
-        delay = str(facts[_DELAY_FACT])
+    def _set_attributes(self, arn: str, facts: Any) -> None:
+        values = {_DELAY: str(facts[_DELAY_FACT])}
+        if _ZONES_FACT in facts:
+            values[_ZONES] = str(facts[_ZONES_FACT]).lower()
         with translated(f"ModifyTargetGroupAttributes {arn}"):
             self._client.modify_target_group_attributes(
-                TargetGroupArn=arn, Attributes=[{"Key": _DELAY, "Value": delay}]
+                TargetGroupArn=arn,
+                Attributes=[{"Key": k, "Value": v} for k, v in values.items()],
             )
 
     def remove(self, found: Found) -> None:
-        """Remove a group; refused while a rule names it."""
+        """Remove a group; refused while a rule or a listener names it."""
         with translated(f"DeleteTargetGroup {found.name}"):
             self._client.delete_target_group(TargetGroupArn=found.id)
 
 
 _DELAY = "deregistration_delay.timeout_seconds"
 _DELAY_FACT = "deregistration_delay_seconds"
+_ZONES = "load_balancing.cross_zone.enabled"
+_ZONES_FACT = "cross_zone"
 
 
 def _checks(facts: Any) -> Any:
     """Return how targets are asked, as ELB takes it."""
     health = facts["health"]
     kind = "GrpcCode" if facts["version"] == "GRPC" else "HttpCode"
+    asked = {"HealthCheckPath": health["path"], "Matcher": {kind: health["codes"]}}
     return {
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPath": health["path"],
+        **(asked if health["path"] is not None else {}),
+        "HealthCheckProtocol": health["protocol"],
         "HealthCheckPort": health["port"],
         "HealthCheckIntervalSeconds": health["interval_seconds"],
         "HealthCheckTimeoutSeconds": health["timeout_seconds"],
         "HealthyThresholdCount": health["healthy_threshold"],
         "UnhealthyThresholdCount": health["unhealthy_threshold"],
-        "Matcher": {kind: health["codes"]},
     }
 
 
-class ListenerRules(_Kept):
+class ListenerRules(Kept):
     """Which requests are whose. A rule has no name: a tag gives it one."""
 
     kind = Kind.LISTENER_RULE
@@ -490,7 +535,7 @@ class ListenerRules(_Kept):
             self._client.delete_rule(RuleArn=found.id)
 
 
-class Routes(_Kept):
+class Routes(Kept):
     """Whether rules lead to tasks. One that is closed is opened; weights are let be."""
 
     kind = Kind.ROUTE
@@ -518,17 +563,9 @@ class Routes(_Kept):
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
         """Lead to the primary alone; raise Unavailable until it is healthy there."""
         once = ids.value(wanted.once)
-        group, needed = once["healthy_in"], max(once["tasks"], 1)
-        with translated(f"DescribeTargetHealth {group}"):
-            answer = self._client.describe_target_health(TargetGroupArn=group)
-        states = [
-            target["TargetHealth"]["State"]
-            for target in answer["TargetHealthDescriptions"]
-        ]
-        healthy = states.count("healthy")
-        if healthy < needed:
-            said = f"{healthy} of {needed} tasks are healthy"
-            raise Unavailable(f"listener rule {found.name} stays closed: {said}")
+        self._await_healthy(
+            f"listener rule {found.name}", once["healthy_in"], max(once["tasks"], 1)
+        )
         with translated(f"ModifyRule {found.name}"):
             self._client.modify_rule(
                 RuleArn=found.id, Actions=[_action(once["forward"])]
