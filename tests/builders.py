@@ -73,6 +73,19 @@ def a_binding(number: int = 0) -> Binding:
     )
 
 
+def a_network_binding(number: int = 0) -> Binding:
+    """Return a binding on a Network Load Balancer, with this number."""
+    balancer = f"net/test-wire/{number:016x}"
+    groups = f"{ELB}:targetgroup/test-orders-wire"
+    return Binding(
+        listener_arn=f"{ELB}:listener/{balancer}/1111111111111111",
+        rule_arn=None,
+        parking_rule_arn=None,
+        target_group_arns={slot: f"{groups}-{slot}/{number:016x}" for slot in Slot},
+        vacant_group_arn=f"{groups}-0/{number:016x}",
+    )
+
+
 def a_task_shape(
     *,
     cpu: int = 256,

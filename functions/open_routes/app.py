@@ -1,6 +1,7 @@
-"""Let rules that are closed lead to the slot that serves, once it is healthy there.
+"""Let what is closed lead to the slot that serves, once it is healthy there.
 
-Such a rule is new, or was lost. Where a rule leads already, its weights are let be.
+Such a rule or network listener is new, or was lost. Where it leads already, its weights
+are let be.
 """
 
 from slipway.domain.provision_run import ProvisionRequest
@@ -25,18 +26,25 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     claim(request, app)
     record, known, waits = at_rest(record_of(request, app), request.services, app)
     wanted = desired(record, known)
-    closed = [one for one in wanted if one.kind in {Kind.ECS_SERVICE, Kind.ROUTE}]
+    routes = {Kind.ECS_SERVICE, Kind.ROUTE, Kind.NETWORK_ROUTE}
+    closed = [one for one in wanted if one.kind in routes]
     ids, _ = look(
         record,
         [*grounds(record), *closed],
         app.load_balancers,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
         app.ecs_services,
     )
     changes = keep(
-        record, wanted, ids, app.routes, hold=lambda change: still(change, known, app)
+        record,
+        wanted,
+        ids,
+        app.routes,
+        app.network_routes,
+        hold=lambda change: still(change, known, app),
     )
     return Kept(words(changes), waits)
 

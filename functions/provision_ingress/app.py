@@ -32,6 +32,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
         app.load_balancers,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
     )
     return Kept(words(changes))

@@ -35,6 +35,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
         app.registry_services,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
     )
     told = of_kind(Kind.REGISTRY_ATTRIBUTES, desired(record, known))

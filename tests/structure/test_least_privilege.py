@@ -36,6 +36,7 @@ SERVICES = {
     "ecs_running": ("ecs", "ecs"),
     "elbv2": ("elbv2", "elasticloadbalancing"),
     "elbv2_ingress": ("elbv2", "elasticloadbalancing"),
+    "elbv2_network": ("elbv2", "elasticloadbalancing"),
     "elbv2_room": ("elbv2", "elasticloadbalancing"),
     "events": ("events", "events"),
     "iam": ("iam", "iam"),
@@ -149,9 +150,7 @@ def gateway_class(gateway: str) -> tuple[str, str]:
 def calls_of(module: str, class_: str, method: str) -> set[str]:
     """Return the IAM actions that a gateway's method can come to need."""
     source = tree(GATEWAYS / f"{module}.py").body
-    classes = {n.name: n for n in source if isinstance(n, ast.ClassDef)}
-    bases = {ast.unparse(base) for base in classes[class_].bases} & classes.keys()
-    body = [n for name in (*bases, class_) for n in classes[name].body]
+    body = [n for one in lineage(module, class_) for n in one.body]
     functions = {n.name: n for n in source if isinstance(n, ast.FunctionDef)}
     methods = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     needed: set[str] = set()
@@ -175,6 +174,23 @@ def calls_of(module: str, class_: str, method: str) -> set[str]:
                 case ast.Name(id=name) if name in functions:
                     waiting.append(name)
     return needed
+
+
+def lineage(module: str, class_: str) -> Iterator[ast.ClassDef]:
+    """Give a gateway's classes, those it comes of first, from whatever gateway."""
+    source = tree(GATEWAYS / f"{module}.py").body
+    own = {n.name: n for n in source if isinstance(n, ast.ClassDef)}
+    homes = {
+        alias.name: node.module.rpartition(".")[2]
+        for node in source
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if (GATEWAYS / f"{node.module.rpartition('.')[2]}.py").exists()
+    }
+    for base in map(ast.unparse, own[class_].bases):
+        if base in own or base in homes:
+            yield from lineage(homes.get(base, module), base)
+    yield own[class_]
 
 
 def called(module: str, owner: str, attr: str) -> set[str]:

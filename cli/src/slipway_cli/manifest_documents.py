@@ -191,9 +191,9 @@ Editors that know JSON Schema complete and check keys as you write: put
 
 Some keys are read, and Slipway does not do what they say yet:
 
-- `nlb`, a load balancer of `type: network` with `create: true`, and `count.schedule`
-  are refused by `slipway plan` and by the run: without them a service would not be what
-  its manifest says.
+- `count.schedule` is refused by `slipway plan` and by the run: without it a service
+  would not be what its manifest says. So is `rollout.judge.metric` of a service with
+  `nlb` and without `http`, which nothing else could judge.
 - `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
   not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
   judge, each request goes by weight alone. `slipway plan` notes it.
@@ -229,12 +229,23 @@ not.
 
 ## How a service rolls out
 
-With `http` or `nlb` its releases roll out as a canary: weights rise step by step.
-Without them there are no weights, and tasks are replaced in batches, on their health
-alone. A canary on gRPC or behind a Network Load Balancer needs `rollout.judge.metric`:
-a gRPC failure is an answer with HTTP 200, and a Network Load Balancer counts no
-answers. Else say `rollout.strategy: batches`. `slipway validate` tells each service's
-mode, and why.
+With `http` its releases roll out as a canary: weights rise step by step, and answers
+are judged. With `nlb` weights rise as well, in steps, and the health of tasks alone
+says whether they go on, for a Network Load Balancer counts connections and no answers;
+beside `http` both move together. Without either there are no weights, and tasks are
+replaced in batches, on their health alone. A canary on gRPC needs
+`rollout.judge.metric`, for a gRPC failure is an answer with HTTP 200; else say
+`rollout.strategy: batches`. `slipway validate` tells each service's mode, and why.
+
+## Behind a Network Load Balancer
+
+Each `nlb.port` is a listener of the service's own, and no other service's. Weights
+share out new connections: those that are open stay with their task until they end, or
+until it does, after `rollout.retire_delay` and `deregistration_delay`. It may act on
+new weights ten minutes late, so the delay is 600 s at least, and bakes should be
+longer. Until a first release is healthy no connection comes about. With `/tls` it ends
+TLS there, and opens it anew to a service that speaks `tls`; without, TLS passes through
+unread.
 
 ## How a sidecar lingers
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.elbv2.models import elbv2_backends
 
+from localcloud import network_balancers
 from localcloud.api import ACCOUNT, REGION, STORED, AwsError, Router, only
 
 _TAGGED_PER_CALL = 20
@@ -74,6 +75,9 @@ class BalancerRecords:
                         "exists, but with different settings",
                     )
                 return {"LoadBalancers": [_balancer_shape(balancer)]}
+        if params.get("Type") == "network":
+            made = network_balancers.make(params)
+            return {"LoadBalancers": [_balancer_shape(made)]}
         return STORED
 
     def _create_listener(self, params: dict[str, Any]) -> Mapping[str, Any]:

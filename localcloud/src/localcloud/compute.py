@@ -21,6 +21,7 @@ from localcloud.images import EventSink, Images
 from localcloud.log_groups import LogGroups
 from localcloud.monitor import Monitor
 from localcloud.network import Network
+from localcloud.network_balancers import NetworkBalancers
 from localcloud.seams import DataPlane, TaskRuntime
 from localcloud.security_groups import SecurityGroups
 from localcloud.zones import Zones
@@ -57,6 +58,7 @@ class Compute:
         elb = Elb(clock, router, runtime, data_plane, network, delays)
         LogGroups(clock, router)
         BalancerRecords(router)
+        NetworkBalancers(router)
         certificates = Certificates(
             clock, router, Zones(router), delays, open_questions
         )

@@ -79,6 +79,11 @@ class Delays:
     health. No figure is stated (Application Load Balancers user guide,
     load-balancer-listeners)."""
 
+    network_weights_seconds: float = 300.0
+    """Until all nodes of a Network Load Balancer act on changed weights. No figure is
+    stated; ECS itself waits for 10 minutes (Amazon ECS Developer Guide,
+    nlb-resources-for-blue-green)."""
+
     idle_timeout_seconds: float = 60.0
     """How long a load balancer waits for an answer before it gives a 504: the
     attribute idle_timeout.timeout_seconds, whose default this is (Application Load

@@ -2,7 +2,9 @@
 
 Load balancers, listeners, rules and target groups are moto's records. Targets live
 here: health checks, draining, and the delay until nodes act on a change. Pages cited
-are of the user guide for Application Load Balancers.
+are of the user guide for Application Load Balancers; Network Load Balancers have pages
+of the same names with the same answers. These act late on weights, and connections last
+until they end: only new ones are modelled.
 
 Not modelled: slow start, stickiness, cross-zone settings, target group health
 thresholds, targets that are not IP addresses.
@@ -10,7 +12,7 @@ thresholds, targets that are not IP addresses.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +22,13 @@ from localcloud.background import Background
 from localcloud.clock import Clock
 from localcloud.delays import Delays
 from localcloud.network import Network
-from localcloud.seams import DataPlane, RoutingView, Target, TaskRuntime
+from localcloud.seams import (
+    DataPlane,
+    ListenerView,
+    RoutingView,
+    Target,
+    TaskRuntime,
+)
 
 _ROUTING_WRITES = (
     "CreateListener",
@@ -98,6 +106,9 @@ class Elb:
         self._checked = 0
         self._attached = routing.attached()
         self._told: RoutingView | None = None
+        self._heard: RoutingView | None = None
+        self._acting: dict[str, ListenerView] = {}
+        """How each network listener routes, whatever its weights are by now."""
         self._listeners: list[Callable[[], object]] = []
         router.serve(
             "elbv2",
@@ -288,10 +299,26 @@ class Elb:
             listener()
         view = self.view()
         if view != self._told:
+            before = self._told.listeners if self._told is not None else ()
             self._told = view
-            self._clock.call_later(
-                self._delays.propagation_seconds, self._data_plane.apply, view
-            )
+            self._clock.call_later(self._delays.propagation_seconds, self._tell, view)
+            for one in view.listeners:
+                if one.is_network and one not in before:
+                    self._acting.setdefault(one.listener_arn, one)
+                    lag = self._delays.network_weights_seconds
+                    self._clock.call_later(lag, self._act, one)
+
+    def _act(self, listener: ListenerView) -> None:
+        """Let the nodes of a network listener go by weights that it had a while ago."""
+        if self._acting[listener.listener_arn] != listener:
+            self._acting[listener.listener_arn] = listener
+            if self._heard is not None:
+                self._tell(self._heard)
+
+    def _tell(self, view: RoutingView) -> None:
+        self._heard = view
+        acting = (self._acting.get(one.listener_arn, one) for one in view.listeners)
+        self._data_plane.apply(replace(view, listeners=tuple(acting)))
 
     # ---------------------------------------------------------------------- operations
 

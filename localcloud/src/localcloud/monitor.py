@@ -49,7 +49,7 @@ class Monitor:
         self._cloud_map = cloud_map
         self._services: dict[str, Service] = {}
         self._primaries: dict[str, Slot] = {}
-        """By rule, the slot that last had all the weight."""
+        """By rule or network listener, the slot that last had all the weight."""
         self.promoted: Callable[[str], Slot | None] = lambda _: None
         """Says by a service's name which slot its last promotion made the primary;
         where it does not know, weights tell. A service without rules has none then."""
@@ -117,6 +117,7 @@ class Monitor:
                         default = listener.rules[-1].rule_arn
                         actions = params.get("DefaultActions", [])
                         self._check_rule(default, actions, writer)
+                        self._check_rule(params["ListenerArn"], actions, writer)
             case "ecs", "UpdateService":
                 self._check_capacity(params, writer)
             case "servicediscovery", "UpdateServiceAttributes":
@@ -130,7 +131,7 @@ class Monitor:
     ) -> None:
         for service in self._services.values():
             for binding in service.bindings:
-                if binding.rule_arn == rule_arn and actions:
+                if binding.carrier_arn == rule_arn and actions:
                     self._check_weights(service, binding, actions, writer)
 
     def _check_weights(
@@ -249,7 +250,7 @@ class Monitor:
     # ------------------------------------------------------------------------ readings
 
     def _weights(self, binding: Binding) -> Mapping[Slot, int]:
-        rule = routing.rule(binding.rule_arn)
+        rule = routing.carrier(binding.listener_arn, binding.rule_arn)
         stored = rule.weights if rule is not None else {}
         return {s: stored.get(binding.target_group_arns[s], 0) for s in Slot}
 
@@ -262,13 +263,13 @@ class Monitor:
         """
         for slot in Slot:
             if _share(weights, slot) == 1:
-                self._primaries[binding.rule_arn] = slot
+                self._primaries[binding.carrier_arn] = slot
         if not any(weights.values()):
             return None
         promoted = self.promoted(service.name)
         if promoted is not None:
             return promoted
-        return self._primaries.get(binding.rule_arn, _heaviest(weights))
+        return self._primaries.get(binding.carrier_arn, _heaviest(weights))
 
     def _running(self, service: Service, slot: Slot) -> int:
         known = self._ecs.service(service.slots[slot])

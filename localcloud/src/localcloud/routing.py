@@ -17,7 +17,8 @@ from localcloud.seams import ListenerView, RuleView
 class HealthCheck:
     """A target group's settings that decide its targets' health. Times in seconds."""
 
-    path: str
+    path: str | None
+    """None where it is enough that a target can be connected to."""
     interval_seconds: float
     timeout_seconds: float
     healthy_threshold: int
@@ -41,13 +42,19 @@ def target_group(arn: str) -> TargetGroup:
         raise AwsError(
             "TargetGroupNotFound", f"One or more target groups not found: {arn}"
         )
-    if stored.target_type != "ip" or stored.protocol != "HTTP":
+    if stored.target_type != "ip" or stored.protocol not in {"HTTP", "TCP", "TLS"}:
         raise NotModelled(f"target group of {stored.target_type}, {stored.protocol}")
+    zones = stored.attributes.get("load_balancing.cross_zone.enabled")
+    if stored.protocol != "HTTP" and zones != "true":
+        # Each node would send to targets in its own zone alone (user guide for Network
+        # Load Balancers, edit-target-group-attributes).
+        raise NotModelled("network target groups without cross-zone load balancing")
+    asks = stored.health_check_protocol != "TCP"
     return TargetGroup(
         arn=arn,
         port=int(stored.port),
         health_check=HealthCheck(
-            path=stored.health_check_path or "/",
+            path=(stored.health_check_path or "/") if asks else None,
             interval_seconds=float(stored.health_check_interval_seconds),
             timeout_seconds=float(stored.health_check_timeout_seconds),
             healthy_threshold=int(stored.healthy_threshold_count),
@@ -95,6 +102,14 @@ def rule(rule_arn: str) -> RuleView | None:
     )
 
 
+def carrier(listener_arn: str, rule_arn: str | None) -> RuleView | None:
+    """Return what has a binding's weights: its rule or its listener's default."""
+    if rule_arn is not None:
+        return rule(rule_arn)
+    found = (v.rules[-1] for v in listeners() if v.listener_arn == listener_arn)
+    return next(found, None)
+
+
 def weights(actions: list[dict[str, Any]]) -> Mapping[str, int]:
     """Return the weight of each target group that a rule's actions forward to.
 
@@ -112,7 +127,7 @@ def weights(actions: list[dict[str, Any]]) -> Mapping[str, int]:
 
 
 def dimension(arn: str) -> str:
-    """Return a metric dimension: app/NAME/ID or targetgroup/NAME/ID."""
+    """Return a metric dimension: app/NAME/ID, net/NAME/ID, targetgroup/NAME/ID."""
     resource = arn.split(":", 5)[5]
     return resource.removeprefix("loadbalancer/")
 

@@ -47,8 +47,13 @@ class TaskRuntime(Protocol):
     async def stop(self, task: TaskSpec, timeout_seconds: float) -> int:
         """Send SIGTERM, after the timeout SIGKILL; return the exit code."""
 
-    async def probe(self, task: TaskSpec, path: str, timeout_seconds: float) -> bool:
-        """Whether a health check of `path` gets a 2xx answer in time."""
+    async def probe(
+        self, task: TaskSpec, path: str | None, timeout_seconds: float
+    ) -> bool:
+        """Whether a health check of `path` gets a 2xx answer in time.
+
+        None where it is enough that it can be connected to.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,14 @@ class ListenerView:
 
     listener_arn: str
     load_balancer: str
-    """The metric dimension: app/NAME/ID."""
+    """The metric dimension: app/NAME/ID or net/NAME/ID."""
     port: int
     rules: tuple[RuleView, ...]
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it takes connections, and reads no requests."""
+        return self.load_balancer.startswith("net/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,9 @@ class SimulatedRuntime:
         self._exits.pop(task.task_arn, None)
         return 0
 
-    async def probe(self, task: TaskSpec, path: str, timeout_seconds: float) -> bool:
+    async def probe(
+        self, task: TaskSpec, path: str | None, timeout_seconds: float
+    ) -> bool:
         """Answer a health check as the image does."""
         del path, timeout_seconds
         if self._running.get(task.address) is not task:
@@ -130,7 +132,10 @@ class Totals:
 
 @dataclass(slots=True)
 class Flow:
-    """Requests of one kind at a steady rate, from when the listener works."""
+    """Requests of one kind at a steady rate, from when the listener works.
+
+    Each has a connection of its own, so on a network listener weights bind at once.
+    """
 
     listener_arn: str
     host: str
@@ -343,8 +348,13 @@ class SimulatedTraffic:
     def _count(
         self, name: str, dimensions: tuple[Mapping[str, str], ...], value: int
     ) -> None:
-        """Write a metric; a count of 0 is not reported."""
-        if not value:
+        """Write a metric; a count of 0 is not reported.
+
+        Of what it answers to connections a Network Load Balancer counts nothing (its
+        own guide, load-balancer-cloudwatch-metrics).
+        """
+        network = any(one["LoadBalancer"].startswith("net/") for one in dimensions)
+        if not value or network:
             return
         for chosen in dimensions:
             self._metrics.put(_NAMESPACE, name, chosen, value, self._clock.now())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from slipway.domain.restore import Move, NextMove, Situation, next_move
-from slipway.domain.service import WEIGHTS_SETTLE_SECONDS, Slot
+from slipway.domain.service import NETWORK_SETTLE_SECONDS, WEIGHTS_SETTLE_SECONDS, Slot
 from slipway.domain.traffic import Weights, least_weights, most_carried, weights
 
 A, B = Slot.A, Slot.B
@@ -25,12 +25,14 @@ def decide(
     primary: Slot | None = A,
     since_shift: float | None = None,
     since_begin: float = 0,
+    settle_seconds: int = WEIGHTS_SETTLE_SECONDS,
 ) -> NextMove:
     return next_move(
         Situation(
             desired=dict(zip(Slot, desired, strict=True)),
             healthy=dict(zip(Slot, healthy, strict=True)),
             weights=weights(A, 50) if shares is None else shares,
+            settle_seconds=settle_seconds,
         ),
         primary=primary,
         candidate=B,
@@ -83,6 +85,18 @@ def test_the_candidate_goes_once_no_load_balancer_acts_on_old_weights(
 ) -> None:
     answer = decide(shares=weights(A, 100), since_shift=since_shift)
     assert answer.move is move
+
+
+def test_it_goes_later_where_load_balancers_act_later() -> None:
+    late = NETWORK_SETTLE_SECONDS
+    for since_shift, move in (
+        (late - 1, Move.AWAIT_WEIGHTS),
+        (late, Move.REMOVE_CANDIDATE),
+    ):
+        answer = decide(
+            shares=weights(A, 100), since_shift=since_shift, settle_seconds=late
+        )
+        assert answer.move is move
 
 
 def test_it_is_done_when_the_primary_alone_serves() -> None:

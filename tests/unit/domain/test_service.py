@@ -3,9 +3,24 @@
 from dataclasses import replace
 
 import pytest
-from slipway.domain.service import LONGEST_DELAY_SECONDS, Mode, Slot, Step
+from pydantic import TypeAdapter
+from slipway.domain.service import (
+    LONGEST_DELAY_SECONDS,
+    NETWORK_SETTLE_SECONDS,
+    WEIGHTS_SETTLE_SECONDS,
+    Binding,
+    Mode,
+    Slot,
+    Step,
+)
 
-from tests.builders import a_judge_policy, a_policy, a_service
+from tests.builders import (
+    a_binding,
+    a_judge_policy,
+    a_network_binding,
+    a_policy,
+    a_service,
+)
 
 
 def test_the_other_of_the_other_slot_is_the_slot_itself() -> None:
@@ -104,3 +119,48 @@ def test_a_judge_that_needs_no_requests_is_refused_for_silence_would_pass() -> N
 def test_a_changed_record_is_checked_as_a_new_one() -> None:
     with pytest.raises(ValueError, match="min_tasks"):
         replace(a_service(), min_tasks=11)
+
+
+def test_a_canary_on_a_network_load_balancer_alone_is_refused_for_it_counts_none() -> (
+    None
+):
+    wire = a_network_binding()
+    with pytest.raises(ValueError, match="without an Application Load Balancer"):
+        a_service(bindings=(wire,), rollout=a_policy(retire_delay_seconds=600))
+    both = (a_binding(), wire)
+    canary = a_service(bindings=both, rollout=a_policy(retire_delay_seconds=600))
+    assert canary.mode is Mode.CANARY
+
+
+def test_a_network_load_balancer_acts_on_weights_late_so_old_slots_stay_longer() -> (
+    None
+):
+    wire = (a_network_binding(),)
+    late = a_policy(retire_delay_seconds=NETWORK_SETTLE_SECONDS)
+    early = a_policy(retire_delay_seconds=NETWORK_SETTLE_SECONDS - 1)
+    service = a_service(bindings=wire, mode=Mode.BATCHES, rollout=late)
+    assert service.settle_seconds == NETWORK_SETTLE_SECONDS
+    assert a_service(rollout=early).settle_seconds == WEIGHTS_SETTLE_SECONDS
+    with pytest.raises(ValueError, match="retire_delay_seconds must be 600 or more"):
+        a_service(bindings=wire, mode=Mode.BATCHES, rollout=early)
+
+
+def test_a_binding_has_rules_or_a_vacant_group() -> None:
+    rule, wire = a_binding(), a_network_binding()
+    assert (rule.is_network, rule.carrier_arn) == (False, rule.rule_arn)
+    assert (wire.is_network, wire.carrier_arn) == (True, wire.listener_arn)
+    for half in (
+        {"vacant_group_arn": wire.vacant_group_arn},
+        {"rule_arn": None},
+        {"parking_rule_arn": None},
+        {"rule_arn": None, "parking_rule_arn": None},
+    ):
+        with pytest.raises(ValueError, match="a binding has rule_arn and parking"):
+            replace(rule, **half)
+
+
+def test_a_record_from_before_is_one_of_rules() -> None:
+    adapter = TypeAdapter(Binding)
+    stored = adapter.dump_python(a_binding(), mode="json")
+    del stored["vacant_group_arn"]
+    assert adapter.validate_python(stored) == a_binding()

@@ -872,16 +872,42 @@ MISTAKES = [
         id="a_grpc_canary_without_a_metric",
     ),
     pytest.param(
-        cart("nlb: {port: 6379}\n"),
+        cart("nlb: {port: 6379}\nrollout: {strategy: canary}\n"),
         [
             (
                 "services/cart.yaml:3:1: nlb: no metric; a canary behind a "
-                "Network Load Balancer is judged by a metric of the "
+                "Network Load Balancer alone is judged by a metric of the "
                 "application's own, for it counts connections and no answers: "
                 "give rollout.judge.metric, or say rollout.strategy: batches"
             ),
         ],
         id="an_nlb_canary_without_a_metric",
+    ),
+    pytest.param(
+        cart("nlb: {port: 6379}\nrollout: {retire_delay: 599s}\n"),
+        [
+            (
+                "services/cart.yaml:4:11: rollout.retire_delay: 599s; 600 s or more "
+                "behind a Network Load Balancer, which may act on old weights for so "
+                "long"
+            ),
+        ],
+        id="an_old_release_that_goes_while_connections_come",
+    ),
+    pytest.param(
+        whole(
+            "name: cart\n"
+            "image: {location: shop/cart, port: 8080, protocol: tcp}\n"
+            "nlb: {port: 6379, healthcheck: /ready}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:3:19: nlb.healthcheck: /ready; path and port, "
+                "of what speaks HTTP there: a service that speaks tcp is asked whether "
+                "it can be connected to"
+            ),
+        ],
+        id="a_path_of_a_service_that_speaks_no_http",
     ),
     pytest.param(
         cart(

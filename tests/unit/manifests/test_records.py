@@ -66,6 +66,42 @@ def test_grpc_is_a_canary_with_its_own_metric_or_says_batches() -> None:
     assert batches.reason == "its manifest says so: tasks are replaced on their health"
 
 
+def test_behind_a_network_load_balancer_alone_health_judges_and_bakes_are_long() -> (
+    None
+):
+    found = record("nlb: {port: 6379}\n")
+    assert found.mode is Mode.BATCHES
+    assert found.reason == (
+        "weights move on 1 binding, on its tasks' health alone: a Network Load "
+        "Balancer counts connections and no answers"
+    )
+    (note,) = found.notes
+    assert note == (
+        "steps of less than 600 s may end before its Network Load Balancer acts on "
+        "their weights"
+    )
+    long = "rollout: {steps: [{weight: 100, bake: 600s}]}\n"
+    assert record(f"nlb: {{port: 6379}}\n{long}").notes == ()
+
+
+def test_an_application_load_balancer_judges_for_a_network_one_beside_it() -> None:
+    found = record("http: {load_balancer: inside}\nnlb: {port: 6379}\n")
+    assert found.mode is Mode.CANARY
+    assert found.reason == (
+        "weights move on 2 bindings, judged by the requests of its Application Load "
+        "Balancers"
+    )
+
+
+def test_who_asks_on_another_port_is_let_in_there_too() -> None:
+    health = "healthcheck: {path: /ready, port: 9000}"
+    flows = whole(cart(f"nlb: {{port: 6379, {health}}}\n")).flows
+    assert set(flows) == {
+        Flow("load balancer wire", "cart", 8080),
+        Flow("load balancer wire", "cart", 9000),
+    }
+
+
 def test_callers_that_weights_do_not_bind_are_named() -> None:
     orders = {"services/orders.yaml": ORDERS + "calls: [cart]\n"}
     (note,) = whole({**cart(SECURE), **orders}).services[0].notes

@@ -16,6 +16,7 @@ from slipway.provision.records import service_of
 from slipway.provision.settings import misplaced
 from slipway.wiring import Settings
 
+ACM = "arn:aws:acm:eu-west-1:111122223333"
 AN_HOUR_AGO = datetime(2026, 1, 5, 8, tzinfo=UTC)
 ENVIRONMENT: dict[str, Any] = {
     "name": "dev",
@@ -255,6 +256,129 @@ def test_the_registry_has_no_weights_of_a_service_without_rules() -> None:
 
 def test_what_the_registry_says_in_a_rollout_is_the_rollouts() -> None:
     assert said_of(CART, serving(Slot.A, rollout_id="cart-2")) == []
+
+
+# ----------------------------------------------------- network load balancers
+
+WIRE = ENVIRONMENT | {
+    "certificates": {"shop": {"arn": f"{ACM}:certificate/0a1b"}},
+    "load_balancers": {
+        "wire": {"type": "network", "scheme": "internet-facing", "create": True}
+    },
+}
+QUEUE: dict[str, Any] = {
+    "name": "queue",
+    "image": {"location": "shop/queue", "port": 5672, "protocol": "tcp"},
+    "nlb": {"port": 5000},
+}
+
+
+def behind_wire(
+    standing: Standing | None = None, **more: Any
+) -> dict[tuple[Kind, str], Wanted]:
+    standings = {} if standing is None else {"queue": standing}
+    made = desired(record(QUEUE | more, environment=WIRE), standings)
+    named = {(one.kind, one.name): one for one in made}
+    assert len(named) == len(made), "two resources of one kind have one name"
+    return named
+
+
+def test_a_network_listener_begins_with_all_weight_on_a_group_without_targets() -> None:
+    made = behind_wire()
+    groups = [Ref(Kind.TARGET_GROUP, f"dev-queue-{slot}") for slot in "ab0"]
+    listener = made[Kind.NETWORK_LISTENER, "queue"]
+    assert listener.facts == {
+        "of": Ref(Kind.LOAD_BALANCER, "wire"),
+        "port": 5000,
+        "protocol": "TCP",
+        "certificate": None,
+    }
+    assert listener.once["closed"] == [[groups[0], 0], [groups[1], 0], [groups[2], 1]]
+    assert listener.service == "queue"
+    assert {
+        made[Kind.TARGET_GROUP, one.name].facts["cross_zone"] for one in groups
+    } == {True}
+    assert not [name for kind, name in made if kind is Kind.LISTENER]
+    assert not [name for kind, name in made if kind is Kind.LISTENER_RULE]
+    slot = made[Kind.ECS_SERVICE, "queue-a"].facts["target_groups"]
+    assert [one["group"] for one in slot] == [groups[0]]
+
+
+def test_a_network_listener_names_both_groups_at_rest_and_opens_to_who_serves() -> None:
+    both = [Ref(Kind.TARGET_GROUP, f"dev-queue-{slot}") for slot in "ab"]
+    assert behind_wire()[Kind.NETWORK_ROUTE, "queue"].facts == {"groups": both}
+    state = ServiceState(Slot.B, "abc", "queue-1", AN_HOUR_AGO)
+    route = behind_wire(Standing(state, "queue:7"))[Kind.NETWORK_ROUTE, "queue"]
+    assert route.facts == {"groups": both, "is_open": True}
+    assert route.once["healthy_in"] == both[1]
+    assert route.once["forward"] == [[both[0], 0], [both[1], 100]]
+    rolling = behind_wire(Standing(state, "queue:7", rollout_id="queue-2"))
+    assert (Kind.NETWORK_ROUTE, "queue") not in rolling
+
+
+@pytest.mark.parametrize(
+    ("speaks", "nlb", "listener", "group"),
+    [
+        ("tcp", {"port": 5000}, ("TCP", None), "TCP"),
+        ("tls", {"port": 5000}, ("TCP", None), "TCP"),
+        ("tcp", {"port": "1/tls", "certificate": "shop"}, ("TLS", "shop"), "TCP"),
+        ("tls", {"port": "1/tls", "certificate": "shop"}, ("TLS", "shop"), "TLS"),
+    ],
+)
+def test_tls_is_opened_to_tasks_where_it_was_ended_and_else_passed_on(
+    speaks: str, nlb: Any, listener: tuple[str, str | None], group: str
+) -> None:
+    made = behind_wire(image=QUEUE["image"] | {"protocol": speaks}, nlb=nlb)
+    facts = made[Kind.NETWORK_LISTENER, "queue"].facts
+    protocol, name = listener
+    assert facts["protocol"] == protocol
+    assert facts["certificate"] == (name and Ref(Kind.CERTIFICATE, name))
+    assert made[Kind.TARGET_GROUP, "dev-queue-a"].facts["protocol"] == group
+
+
+@pytest.mark.parametrize(
+    ("speaks", "health", "asked"),
+    [
+        ("tcp", None, ("TCP", None, None, "traffic-port")),
+        ("grpc", None, ("TCP", None, None, "traffic-port")),
+        ("tcp", {"path": "/ready", "port": 81}, ("HTTP", "/ready", "200", "81")),
+        ("http", None, ("HTTP", "/", "200", "traffic-port")),
+        ("http", "/up", ("HTTP", "/up", "200", "traffic-port")),
+    ],
+)
+def test_tasks_are_asked_by_http_where_that_is_spoken(
+    speaks: str, health: Any, asked: tuple[Any, ...]
+) -> None:
+    nlb = {"port": 5000} | ({} if health is None else {"healthcheck": health})
+    made = behind_wire(image=QUEUE["image"] | {"protocol": speaks}, nlb=nlb)
+    facts = made[Kind.TARGET_GROUP, "dev-queue-b"].facts["health"]
+    assert tuple(facts[key] for key in ("protocol", "path", "codes", "port")) == asked
+
+
+def test_a_network_load_balancer_is_made_with_its_group_and_lets_in_by_service() -> (
+    None
+):
+    more = {"port": 5000, "additional_listeners": [{"port": 5001}]}
+    made = behind_wire(nlb=more)
+    group = Ref(Kind.SECURITY_GROUP, "dev/load-balancer/wire")
+    balancer = made[Kind.LOAD_BALANCER, "wire"]
+    assert balancer.facts["security_groups"] == [group]
+    pairs = {name for kind, name in made if kind is Kind.SECURITY_GROUP_RULE}
+    assert pairs == {
+        "anywhere to load balancer wire:5000",
+        "anywhere to load balancer wire:5001",
+        "load balancer wire to queue:5672",
+    }
+    assert made[Kind.NETWORK_LISTENER, "queue 2"].facts["port"] == 5001
+
+
+def test_a_record_says_that_weights_are_in_the_listener() -> None:
+    whole = record(QUEUE, environment=WIRE)
+    service = service_of(whole.services[0], whole.environment, Ids())
+    assert service.mode is Mode.BATCHES
+    (binding,) = service.bindings
+    assert binding.carrier_arn == "(network listener queue)"
+    assert binding.vacant_group_arn == "(target group dev-queue-0)"
 
 
 # ----------------------------------------------------- the record

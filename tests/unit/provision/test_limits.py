@@ -5,17 +5,17 @@ from slipway.domain.resources import Kind
 from slipway.manifests.records import EnvironmentRecord
 from slipway.provision.limits import not_done, not_heeded, too_many_gone
 
-from tests.unit.manifests.folder import CART, ENVIRONMENT, environment, reading
-
-WIRE = next(line for line in ENVIRONMENT.splitlines() if line.startswith("  wire:"))
-PLAIN = {"environment.yaml": ENVIRONMENT.replace(f"{WIRE}\n", "")}
+from tests.unit.manifests.folder import CART, reading
 
 
 def record(files: dict[str, str]) -> EnvironmentRecord:
-    """Read a folder without a Network Load Balancer, and these files."""
-    found = reading(PLAIN | files)
+    """Read a folder with these files."""
+    found = reading(files)
     assert found.record is not None, found.problems
     return found.record
+
+
+METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 
 
 def test_what_is_done_is_neither_refused_nor_noted() -> None:
@@ -23,18 +23,17 @@ def test_what_is_done_is_neither_refused_nor_noted() -> None:
     assert list(not_heeded(record({}))) == []
 
 
-def test_a_network_load_balancer_is_not_made() -> None:
-    (refusal,) = not_done(record(environment()))
-    assert (refusal.kind, refusal.name) == (Kind.LOAD_BALANCER, "wire")
-    assert "no Network Load Balancers yet" in refusal.reason
-
-
-def test_nothing_is_put_behind_a_network_load_balancer() -> None:
-    nlb = "nlb: {load_balancer: wire, port: 9000}\nrollout: {strategy: batches}\n"
-    files = environment() | {"services/cart.yaml": CART + nlb}
-    of_cart = [one for one in not_done(record(files)) if one.service == "cart"]
-    (said,) = map(str, of_cart)
-    assert said.startswith("record cart: nlb: Slipway puts nothing behind Network ")
+def test_a_metric_that_nobody_reads_judges_nothing_behind_a_network_load_balancer() -> (
+    None
+):
+    nlb = f"nlb: {{port: 9000}}\nrollout: {{judge: {{{METRIC}}}}}\n"
+    (refusal,) = not_done(record({"services/cart.yaml": CART + nlb}))
+    assert (refusal.kind, refusal.service) == (Kind.RECORD, "cart")
+    assert refusal.reason.startswith("rollout.judge.metric: ")
+    beside = "http: {load_balancer: inside}\n"
+    assert not list(not_done(record({"services/cart.yaml": CART + beside + nlb})))
+    alone = "nlb: {port: 9000}\n"
+    assert not list(not_done(record({"services/cart.yaml": CART + alone})))
 
 
 def test_bounds_by_the_clock_are_not_given() -> None:
@@ -43,9 +42,6 @@ def test_bounds_by_the_clock_are_not_given() -> None:
     (refusal,) = not_done(record({"services/cart.yaml": CART + count}))
     assert (refusal.name, refusal.service) == ("cart", "cart")
     assert refusal.reason.startswith("count.schedule: ")
-
-
-METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from slipway.gateways.elbv2_ingress import (
     Routes,
     TargetGroups,
 )
+from slipway.gateways.elbv2_network import NetworkListeners, NetworkRoutes
 from slipway.gateways.elbv2_room import Room
 from slipway.gateways.events import Events
 from slipway.gateways.iam import Roles
@@ -60,9 +61,11 @@ class Estate:
     load_balancers: LoadBalancers
     listeners: Listeners
     target_groups: TargetGroups
+    network_listeners: NetworkListeners
     listener_rules: ListenerRules
     routes: Routes
     adopted_groups: AdoptedGroups
+    network_routes: NetworkRoutes
     first_revisions: FirstRevisions
     ecs_services: EcsServices
     running_services: RunningServices
@@ -85,7 +88,7 @@ def wire(settings: Settings) -> Estate:
     """Return what provisions an environment."""
     client = clients(settings)
     ecs, scaling = client("ecs"), client("application-autoscaling")
-    # Rules get other conditions also in a rollout, but no other weights.
+    # Rules and listeners change also in a rollout, but for their weights.
     fenced_elb = client("elbv2")
     ec2, elb, cloud_map = client("ec2"), client("elbv2"), client("servicediscovery")
     states, zones = client("stepfunctions"), HostedZones(client("route53"))
@@ -110,9 +113,11 @@ def wire(settings: Settings) -> Estate:
         load_balancers=LoadBalancers(elb),
         listeners=Listeners(elb),
         target_groups=TargetGroups(elb),
+        network_listeners=NetworkListeners(elb),
         listener_rules=ListenerRules(elb),
         routes=Routes(fenced_elb),
         adopted_groups=AdoptedGroups(fenced_elb),
+        network_routes=NetworkRoutes(fenced_elb),
         first_revisions=FirstRevisions(ecs),
         ecs_services=EcsServices(ecs),
         running_services=RunningServices(ecs, settings.cluster),

@@ -97,6 +97,7 @@ def removal_plan(record: EnvironmentRecord, removal: Removal, app: Estate) -> Pl
         app.registry_services,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
         app.certificates,
     )
@@ -135,6 +136,7 @@ def clear_all(
         wanted,
         ids,
         app.listener_rules,
+        app.network_listeners,
         app.listeners,
         app.load_balancers,
         app.target_groups,

@@ -123,4 +123,5 @@ def situation(service: Service, app: Sight) -> Situation:
         healthy=least(healthy_now(service, app)),
         weights=least_weights(weights_now(service, app)),
         weighted=bool(service.bindings),
+        settle_seconds=service.settle_seconds,
     )

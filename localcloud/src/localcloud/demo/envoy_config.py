@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localcloud.api import NotModelled
 from localcloud.seams import ListenerView, RuleView, Target
 
 TYPE = "type.googleapis.com/envoy."
@@ -84,6 +85,8 @@ def listener(
     view: ListenerView, port: int, routes: Path, log: Path, timing: Timing
 ) -> Config:
     """Return the listener on 127.0.0.1:`port` that takes its routes from a file."""
+    if view.is_network:
+        raise NotModelled("network listeners in the demo")
     manager = {
         "@type": TYPE + HTTP_MANAGER,
         "stat_prefix": "ingress",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.api import NotModelled
 from localcloud.clock import Clock
 from localcloud.demo import leash
 from localcloud.seams import TaskSpec, TaskStartError
@@ -143,8 +144,12 @@ class ProcessTaskRuntime:
         # A container ended by signal n reports 128 + n.
         return code if code >= 0 else 128 - code
 
-    async def probe(self, task: TaskSpec, path: str, timeout_seconds: float) -> bool:
+    async def probe(
+        self, task: TaskSpec, path: str | None, timeout_seconds: float
+    ) -> bool:
         """Whether GET `path` gets a 2xx answer in time."""
+        if path is None:
+            raise NotModelled("health checks that only connect, in the demo")
         limit = max(timeout_seconds / self._clock.factor, PROBE_FLOOR_SECONDS)
         try:
             async with asyncio.timeout(limit):

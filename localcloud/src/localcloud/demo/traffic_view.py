@@ -92,7 +92,7 @@ def _row(
 def _weight(binding: Binding, group: str, view: RoutingView) -> int | None:
     for listener in view.listeners:
         for rule in listener.rules:
-            if rule.rule_arn == binding.rule_arn:
+            if binding.carrier_arn in {rule.rule_arn, listener.listener_arn}:
                 total = sum(rule.weights.values())
                 return round(100 * rule.weights[group] / total) if total else None
     return None

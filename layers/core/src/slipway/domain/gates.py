@@ -102,7 +102,7 @@ def settled(rollout: Rollout, state: ServiceState | None, *, is_open: bool) -> G
     """
     service, release = rollout.service, rollout.release
     if state is None and is_open:
-        close = "close the rule with a fixed response"
+        close = "close its rules with a fixed response, its listeners by their groups"
         empty = "scale both slots to 0"
         return Gate(
             Outcome.FAILED,

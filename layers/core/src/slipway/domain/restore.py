@@ -51,6 +51,8 @@ class Situation:
     themselves."""
     weighted: bool = True
     """False where there are no rules: whoever has tasks gets requests."""
+    settle_seconds: int = WEIGHTS_SETTLE_SECONDS
+    """How long after a write load balancers may act on old weights."""
 
 
 def next_move(
@@ -162,7 +164,7 @@ def _without(
     """Return the next move towards no candidate, None where it has no tasks."""
     if situation.desired[candidate] == 0:
         return None
-    settle = timedelta(seconds=WEIGHTS_SETTLE_SECONDS)
+    settle = timedelta(seconds=situation.settle_seconds)
     if since_shift is not None and since_shift < settle:
         return Move.AWAIT_WEIGHTS, "load balancers may still act on old weights"
     if not situation.weighted:

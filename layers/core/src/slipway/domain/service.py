@@ -11,6 +11,11 @@ WEIGHTS_SETTLE_SECONDS = 30
 """How long after a write some load balancer node may still act on the old weights. AWS
 gives no figure; changes were seen to take seconds, so this errs on the long side."""
 
+NETWORK_SETTLE_SECONDS = 600
+"""The same for a Network Load Balancer: as long as ECS itself waits after it wrote
+weights there, for connections may go by other ones meanwhile (Amazon ECS Developer
+Guide, nlb-resources-for-blue-green)."""
+
 LONGEST_DELAY_SECONDS = 3600
 """The longest an old slot is kept after promotion: the next rollout waits for it."""
 
@@ -54,12 +59,39 @@ class Binding:
     The rule answers with a fixed response until a first release is healthy. A second
     rule that no request matches keeps both groups attached, so that both have a health
     verdict at any weight.
+
+    A Network Load Balancer's listener is the service's own and has no rules: weights
+    are in its default action, which always names both groups and can only forward.
+    Until a first release is healthy it forwards to a third group, which has no targets.
     """
 
     listener_arn: str
-    rule_arn: str
-    parking_rule_arn: str
+    rule_arn: str | None
+    """None on a Network Load Balancer."""
+    parking_rule_arn: str | None
+    """None on a Network Load Balancer."""
     target_group_arns: Mapping[Slot, str]
+    vacant_group_arn: str | None = None
+    """The group without targets, on a Network Load Balancer."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither a rule nor a listener of its own."""
+        rules = [self.rule_arn is not None, self.parking_rule_arn is not None]
+        if rules != [self.vacant_group_arn is None] * 2:
+            raise ValueError(
+                "a binding has rule_arn and parking_rule_arn or, on a Network Load "
+                "Balancer, vacant_group_arn"
+            )
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is on a Network Load Balancer."""
+        return self.vacant_group_arn is not None
+
+    @property
+    def carrier_arn(self) -> str:
+        """What has the weights: its rule, or its listener."""
+        return self.rule_arn or self.listener_arn
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +232,28 @@ class Service:
                 f"scaling.min_tasks must be {self.min_tasks}, the service's own, "
                 f"or more, not {self.scaling.min_tasks}"
             )
-        if not self.bindings and self.mode is Mode.CANARY:
+        counted = [one for one in self.bindings if not one.is_network]
+        if not counted and self.mode is Mode.CANARY:
             raise ValueError(
-                "bindings must name a rule where mode is canary: without a load "
-                "balancer nobody counts requests; mode batches goes by health alone"
+                "bindings must name a rule where mode is canary: without an "
+                "Application Load Balancer nobody counts requests; mode batches goes "
+                "by health alone"
+            )
+        if self.rollout.retire_delay_seconds < self.settle_seconds:
+            raise ValueError(
+                f"rollout.retire_delay_seconds must be {self.settle_seconds} or more "
+                "behind a Network Load Balancer, "
+                f"not {self.rollout.retire_delay_seconds}: so long may it act on old "
+                "weights"
             )
         if set(self.slots) != set(Slot):
             raise ValueError(f"slots must name a and b, not {sorted(self.slots)}")
+
+    @property
+    def settle_seconds(self) -> int:
+        """How long after a write some load balancer may still act on old weights."""
+        network = any(binding.is_network for binding in self.bindings)
+        return NETWORK_SETTLE_SECONDS if network else WEIGHTS_SETTLE_SECONDS
 
     def hears(self, tag: str) -> bool:
         """Whether a push of `tag` is for this service."""

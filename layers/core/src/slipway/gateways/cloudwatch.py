@@ -35,8 +35,9 @@ class Measurements:
     def evidence(
         self, bindings: Sequence[Binding], candidate: Slot, window: Window
     ) -> Evidence | None:
-        """Return what both sides answered over `window`, all bindings together.
+        """Return what both sides answered over `window`, all rules together.
 
+        A Network Load Balancer counts connections and no answers: its are left out.
         None where CloudWatch failed or answered in part: silence is not a zero.
         """
         if window.empty:
@@ -45,6 +46,7 @@ class Measurements:
         sources = dict.fromkeys(
             (slot, group, load_balancer_of(binding.listener_arn))
             for binding in bindings
+            if not binding.is_network
             for slot, group in binding.target_group_arns.items()
         )
         keys = list(product(sources, (REQUESTS, *SUCCESSES)))

@@ -35,6 +35,7 @@ class Rule:
     """A rule, or a listener's default, that is the binding's or names its groups."""
 
     arn: str
+    """The listener's, where that is a Network Load Balancer's."""
     is_default: bool
     actions: Sequence[dict[str, Any]]
     shares: dict[Slot, int] | None
@@ -63,7 +64,7 @@ class LoadBalancing:
     def is_open(self, binding: Binding) -> bool:
         """Whether the binding's own rule forwards to its groups."""
         return any(
-            rule.arn == binding.rule_arn and rule.shares is not None
+            rule.arn == binding.carrier_arn and rule.shares is not None
             for rule in self.rules(binding)
         )
 
@@ -75,9 +76,10 @@ class LoadBalancing:
     ) -> bool:
         """Write `weights` to every rule that names either slot's group.
 
-        None closes the binding's own rule with a fixed response. `seen` are its rules,
-        where the caller has just read them. Returns whether a write was needed. Raises
-        Unavailable where a rule does not read back as written.
+        None closes the binding's own rule with a fixed response, a network listener by
+        its vacant group. `seen` are its rules, where the caller has just read them.
+        Returns whether a write was needed. Raises Unavailable where a rule does not
+        read back as written.
         """
         before = self.rules(binding) if seen is None else seen
         pending = _unlike(before, binding, weights)
@@ -85,12 +87,14 @@ class LoadBalancing:
             self._write(binding, rule, weights)
         if pending and _unlike(self.rules(binding), binding, weights):
             raise Unavailable(
-                f"{binding.rule_arn} does not read back as it was written"
+                f"{binding.carrier_arn} does not read back as it was written"
             )
         return bool(pending)
 
     def rules(self, binding: Binding) -> list[Rule]:
         """Read the binding's rules; raise NotFound where its own is gone."""
+        if binding.is_network:
+            return [self._default_of(binding)]
         rules = []
         with translated(f"DescribeRules {binding.listener_arn}"):
             pages = self._client.get_paginator("describe_rules")
@@ -117,8 +121,24 @@ class LoadBalancing:
             )
         return rules
 
+    def _default_of(self, binding: Binding) -> Rule:
+        """Read a network listener: its default action is all that it has."""
+        arn = binding.listener_arn
+        with translated(f"DescribeListeners {arn}"):
+            answer = self._client.describe_listeners(ListenerArns=[arn])
+        actions = [dict(one) for one in answer["Listeners"][0]["DefaultActions"]]
+        shares = _shares(actions, binding)
+        carries = shares is not None and any(shares.values())
+        return Rule(
+            arn,
+            is_default=True,
+            actions=actions,
+            shares=shares if carries else None,
+            sticky=_sticky(actions),
+        )
+
     def _write(self, binding: Binding, rule: Rule, weights: Weights | None) -> None:
-        last = CLOSED if weights is None else _forward(binding, weights)
+        last = _closed(binding) if weights is None else _forward(binding, weights)
         actions = routed_to(rule.actions, last)
         if rule.is_default:
             with translated(f"ModifyListener {binding.listener_arn}"):
@@ -160,22 +180,40 @@ def _unlike(
 ) -> list[Rule]:
     """Return the rules that do not yet say `weights`."""
     if weights is None:
-        return [r for r in rules if r.arn == binding.rule_arn and r.shares is not None]
+        own = [r for r in rules if r.arn == binding.carrier_arn]
+        return [r for r in own if r.shares is not None]
     return [r for r in rules if r.shares != dict(weights) or r.sticky]
 
 
-def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
+def forward(shares: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    """Return the action that forwards to groups by weight, whoever came before."""
     return {
         "Type": "forward",
         "ForwardConfig": {
             "TargetGroups": [
-                {"TargetGroupArn": arn, "Weight": weights[slot]}
-                for slot, arn in sorted(binding.target_group_arns.items())
+                {"TargetGroupArn": arn, "Weight": weight} for arn, weight in shares
             ],
             # Stickiness of the group would outrank a weight of 0.
             "TargetGroupStickinessConfig": {"Enabled": False},
         },
     }
+
+
+def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
+    groups = sorted(binding.target_group_arns.items())
+    return forward((arn, weights[slot]) for slot, arn in groups)
+
+
+def _closed(binding: Binding) -> dict[str, Any]:
+    """Return what answers while no release is healthy.
+
+    A network listener can only forward (API_Action, fixed-response). Weights of 0 alone
+    are not documented there, so all of it goes to a group that has no targets.
+    """
+    if binding.vacant_group_arn is None:
+        return CLOSED
+    groups = sorted(binding.target_group_arns.values())
+    return forward([*((arn, 0) for arn in groups), (binding.vacant_group_arn, 1)])
 
 
 def _forward_in(actions: Sequence[Any]) -> dict[str, Any] | None:

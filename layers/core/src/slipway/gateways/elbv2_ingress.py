@@ -1,4 +1,4 @@
-"""Load balancers, listeners, target groups and rules: made, and changed in place.
+"""Load balancers, their listeners, groups and rules: made, and changed in place.
 
 Weights are not written here: a rollout's are its own.
 """
@@ -17,13 +17,19 @@ from slipway.gateways.elbv2 import CLOSED, percent, routed_to, shares_of
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
 TAGS_EACH = 20
 """Resources of one DescribeTags (ELB API reference)."""
 LAST_PRIORITY = 50000
+NETWORK = "network"
+WITHOUT_GROUP = (
+    "it has no security group, by which services would let it in, and a Network Load "
+    "Balancer takes its first one when it is made only: make another one"
+)
+"""load-balancer-security-groups (user guide for Network Load Balancers)."""
 NOBODYS: Any = {
     "Type": "fixed-response",
     "FixedResponseConfig": {
@@ -34,8 +40,8 @@ NOBODYS: Any = {
 }
 
 
-class _Kept:
-    """What all four kinds share."""
+class Kept:
+    """What all kinds share."""
 
     def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
         self._client = client
@@ -54,8 +60,21 @@ class _Kept:
         with translated(f"RemoveTags {arn}"):
             self._client.remove_tags(ResourceArns=[arn], TagKeys=list(tags.OWNERSHIP))
 
+    def _await_healthy(self, what: str, group: str, needed: int) -> None:
+        """Raise Unavailable until a group has so many healthy targets."""
+        with translated(f"DescribeTargetHealth {group}"):
+            answer = self._client.describe_target_health(TargetGroupArn=group)
+        states = [
+            target["TargetHealth"]["State"]
+            for target in answer["TargetHealthDescriptions"]
+        ]
+        healthy = states.count("healthy")
+        if healthy < needed:
+            said = f"{healthy} of {needed} tasks are healthy"
+            raise Unavailable(f"{what} stays closed: {said}")
 
-class LoadBalancers(_Kept):
+
+class LoadBalancers(Kept):
     """Load balancers: those that Slipway makes, and those that it is told of."""
 
     kind = Kind.LOAD_BALANCER
@@ -82,7 +101,9 @@ class LoadBalancers(_Kept):
         return found
 
     def _found(self, name: str, one: Any, *, owned: bool) -> Found:
+        """Return it; one that lets nobody in by its group can never be given any."""
         arn, groups = one["LoadBalancerArn"], one.get("SecurityGroups", [])
+        bare = one["Type"] == NETWORK and not groups
         facts = {
             "type": one["Type"],
             "scheme": one["Scheme"],
@@ -94,7 +115,8 @@ class LoadBalancers(_Kept):
         parts = {"label": label, "dns_name": one.get("DNSName", "")}
         if groups:
             parts["security_group"] = groups[0]
-        return Found(self.kind, name, arn, facts, owned=owned, parts=parts)
+        fault = WITHOUT_GROUP if bare else ""
+        return Found(self.kind, name, arn, facts, owned=owned, parts=parts, fault=fault)
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a load balancer without listeners."""
@@ -131,22 +153,40 @@ class LoadBalancers(_Kept):
             self._client.delete_load_balancer(LoadBalancerArn=found.id)
 
 
-class Listeners(_Kept):
+class Listening(Kept):
+    """What listeners share, whatever they speak."""
+
+    def _listening(self, ids: Ids, *, network: bool) -> Iterator[tuple[Found, Any]]:
+        """Give the listeners of the load balancers that are known, of one type."""
+        for balancer in ids.of_kind(Kind.LOAD_BALANCER):
+            if (balancer.facts["type"] == NETWORK) is not network:
+                continue
+            with translated(f"DescribeListeners {balancer.name}"):
+                pages = self._client.get_paginator("describe_listeners")
+                for page in pages.paginate(LoadBalancerArn=balancer.id):
+                    for one in page["Listeners"]:
+                        yield balancer, one
+
+    def remove(self, found: Found) -> None:
+        """Listen there no more; one that somebody else made is let go."""
+        if found.adopted:
+            self._let_go(found.id)
+            return
+        with translated(f"DeleteListener {found.name}"):
+            self._client.delete_listener(ListenerArn=found.id)
+
+
+class Listeners(Listening):
     """Ports of Application Load Balancers."""
 
     kind = Kind.LISTENER
 
     def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
         """Return the listeners of the load balancers that are known."""
-        there: list[tuple[str, Any]] = []
-        for balancer in ids.of_kind(Kind.LOAD_BALANCER):
-            with translated(f"DescribeListeners {balancer.name}"):
-                pages = self._client.get_paginator("describe_listeners")
-                for page in pages.paginate(LoadBalancerArn=balancer.id):
-                    there += [
-                        (f"{balancer.name}:{one['Port']}", one)
-                        for one in page["Listeners"]
-                    ]
+        there = [
+            (f"{balancer.name}:{one['Port']}", one)
+            for balancer, one in self._listening(ids, network=False)
+        ]
         labels = self._tags(one["ListenerArn"] for _, one in there)
         asked = {w.name: ids.shown(w.facts.get("certificates", [])) for w in wanted}
         return [
@@ -246,17 +286,9 @@ class Listeners(_Kept):
                     Certificates=[{"CertificateArn": one} for one in certificates],
                 )
 
-    def remove(self, found: Found) -> None:
-        """Listen there no more; one that somebody else made is let go."""
-        if found.adopted:
-            self._let_go(found.id)
-            return
-        with translated(f"DeleteListener {found.name}"):
-            self._client.delete_listener(ListenerArn=found.id)
 
-
-class TargetGroups(_Kept):
-    """Two target groups for each binding. Names are unique in an account's region."""
+class TargetGroups(Kept):
+    """The target groups of bindings. Names are unique in an account's region."""
 
     kind = Kind.TARGET_GROUP
 
@@ -297,6 +329,7 @@ class TargetGroups(_Kept):
             "vpc": one["VpcId"],
             "target_type": one["TargetType"],
             "health": {
+                "protocol": one["HealthCheckProtocol"],
                 "path": one.get("HealthCheckPath"),
                 "port": one["HealthCheckPort"],
                 "codes": matcher.get("HttpCode") or matcher.get("GrpcCode"),
@@ -307,7 +340,7 @@ class TargetGroups(_Kept):
             },
         }
         if owned and whole:
-            facts[_DELAY_FACT] = self._delay(arn)
+            facts |= self._attributes(arn)
         parts = {"label": arn.rpartition(":")[2]}
         name, service = one["TargetGroupName"], tags.service_of(labels)
         return Found(
@@ -321,11 +354,14 @@ class TargetGroups(_Kept):
             parts=parts,
         )
 
-    def _delay(self, arn: str) -> int:
+    def _attributes(self, arn: str) -> dict[str, Any]:
         with translated(f"DescribeTargetGroupAttributes {arn}"):
             answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
         values = {one["Key"]: one["Value"] for one in answer["Attributes"]}
-        return int(values[_DELAY])
+        return {
+            _DELAY_FACT: int(values[_DELAY]),
+            _ZONES_FACT: values.get(_ZONES) == "true",
+        }
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a group without targets."""
@@ -334,14 +370,14 @@ class TargetGroups(_Kept):
             (made,) = self._client.create_target_group(
                 Name=wanted.name,
                 Protocol=facts["protocol"],
-                ProtocolVersion=facts["version"],
                 Port=wanted.once["port"],
                 VpcId=facts["vpc"],
                 TargetType=facts["target_type"],
                 Tags=tags.upper(labels),
+                **({"ProtocolVersion": facts["version"]} if facts["version"] else {}),
                 **_checks(facts),
             )["TargetGroups"]
-        self._set_delay(made["TargetGroupArn"], facts)
+        self._set_attributes(made["TargetGroupArn"], facts)
         return self._found(made, labels, scope, whole=False)
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
@@ -352,14 +388,21 @@ class TargetGroups(_Kept):
                 self._client.modify_target_group(
                     TargetGroupArn=found.id, **_checks(facts)
                 )
-        if facts[_DELAY_FACT] != found.facts[_DELAY_FACT]:
-            self._set_delay(found.id, facts)
+        if any(
+            facts[key] != found.facts[key]
+            for key in (_DELAY_FACT, _ZONES_FACT)
+            if key in facts
+        ):
+            self._set_attributes(found.id, facts)
 
-    def _set_delay(self, arn: str, facts: Any) -> None:
-        delay = str(facts[_DELAY_FACT])
+    def _set_attributes(self, arn: str, facts: Any) -> None:
+        values = {_DELAY: str(facts[_DELAY_FACT])}
+        if _ZONES_FACT in facts:
+            values[_ZONES] = str(facts[_ZONES_FACT]).lower()
         with translated(f"ModifyTargetGroupAttributes {arn}"):
             self._client.modify_target_group_attributes(
-                TargetGroupArn=arn, Attributes=[{"Key": _DELAY, "Value": delay}]
+                TargetGroupArn=arn,
+                Attributes=[{"Key": k, "Value": v} for k, v in values.items()],
             )
 
     def remove(self, found: Found) -> None:
@@ -373,25 +416,27 @@ class TargetGroups(_Kept):
 
 _DELAY = "deregistration_delay.timeout_seconds"
 _DELAY_FACT = "deregistration_delay_seconds"
+_ZONES = "load_balancing.cross_zone.enabled"
+_ZONES_FACT = "cross_zone"
 
 
 def _checks(facts: Any) -> Any:
     """Return how targets are asked, as ELB takes it."""
     health = facts["health"]
     kind = "GrpcCode" if facts["version"] == "GRPC" else "HttpCode"
+    asked = {"HealthCheckPath": health["path"], "Matcher": {kind: health["codes"]}}
     return {
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPath": health["path"],
+        **(asked if health["path"] is not None else {}),
+        "HealthCheckProtocol": health["protocol"],
         "HealthCheckPort": health["port"],
         "HealthCheckIntervalSeconds": health["interval_seconds"],
         "HealthCheckTimeoutSeconds": health["timeout_seconds"],
         "HealthyThresholdCount": health["healthy_threshold"],
         "UnhealthyThresholdCount": health["unhealthy_threshold"],
-        "Matcher": {kind: health["codes"]},
     }
 
 
-class ListenerRules(_Kept):
+class ListenerRules(Kept):
     """Which requests are whose. A rule has no name: a tag gives it one."""
 
     kind = Kind.LISTENER_RULE
@@ -407,10 +452,7 @@ class ListenerRules(_Kept):
         labels = self._tags(rule["RuleArn"] for _, rule in there)
         groups = ids.of_kind(Kind.TARGET_GROUP)
         found = [
-            replace(
-                self._found(listener, rule, labels[rule["RuleArn"]]),
-                parts={f"share of {g.name}": _share(rule, g.id) for g in groups},
-            )
+            self._found(listener, rule, labels[rule["RuleArn"]], groups)
             for listener, rule in there
             if tags.is_owned(labels[rule["RuleArn"]], scope)
         ]
@@ -439,8 +481,15 @@ class ListenerRules(_Kept):
                 rules += [rule for rule in page["Rules"] if not rule["IsDefault"]]
         return rules
 
-    def _found(self, listener: str, rule: Any, labels: dict[str, str]) -> Found:
+    def _found(
+        self,
+        listener: str,
+        rule: Any,
+        labels: dict[str, str],
+        groups: Sequence[Found] = (),
+    ) -> Found:
         arn = rule["RuleArn"]
+        shares = {f"share of {group.name}": _share(rule, group.id) for group in groups}
         facts = {
             "listener": listener,
             "conditions": sorted(map(_condition, rule["Conditions"])),
@@ -455,7 +504,7 @@ class ListenerRules(_Kept):
             facts,
             service,
             adopted=tags.is_adopted(labels),
-            parts={"actions": rule["Actions"]},
+            parts={"actions": rule["Actions"], **shares},
         )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
@@ -544,7 +593,7 @@ class ListenerRules(_Kept):
             self._client.delete_rule(RuleArn=found.id)
 
 
-class Routes(_Kept):
+class Routes(Kept):
     """Whether rules lead to tasks, and know both slots' groups; weights are let be."""
 
     kind = Kind.ROUTE
@@ -591,17 +640,9 @@ class Routes(_Kept):
             with translated(f"ModifyRule {found.name}"):
                 self._client.modify_rule(RuleArn=found.id, Actions=actions)
             return
-        group, needed = once["healthy_in"], max(once["tasks"], 1)
-        with translated(f"DescribeTargetHealth {group}"):
-            answer = self._client.describe_target_health(TargetGroupArn=group)
-        states = [
-            target["TargetHealth"]["State"]
-            for target in answer["TargetHealthDescriptions"]
-        ]
-        healthy = states.count("healthy")
-        if healthy < needed:
-            said = f"{healthy} of {needed} tasks are healthy"
-            raise Unavailable(f"listener rule {found.name} stays closed: {said}")
+        self._await_healthy(
+            f"listener rule {found.name}", once["healthy_in"], max(once["tasks"], 1)
+        )
         with translated(f"ModifyRule {found.name}"):
             self._client.modify_rule(
                 RuleArn=found.id, Actions=[_action(once["forward"])]

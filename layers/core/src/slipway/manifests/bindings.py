@@ -167,10 +167,11 @@ class NlbListener(Section):
     certificate: Name | None = None
     """A name from the environment's `certificates`, for /tls."""
     healthcheck: Health = Field(default_factory=TargetHealth)
-    """How the load balancer asks tasks; TCP connections alone where the service speaks
-    tcp or tls."""
+    """How the load balancer asks tasks: by HTTP where the service speaks http, or where
+    path and port say what does; else it only connects."""
     deregistration_delay: Delay = 60
-    """How long a task that leaves may finish its connections: 0 to 3600 s."""
+    """How long a task that leaves may finish its connections: 0 to 3600 s. Those that
+    last longer end with the task."""
 
     @property
     def number(self) -> int:
@@ -181,6 +182,19 @@ class NlbListener(Section):
     def is_tls(self) -> bool:
         """Whether the load balancer ends TLS."""
         return self.port.endswith("/tls")
+
+    def target_protocol(self, protocol: str) -> str:
+        """Return what it speaks to tasks that speak `protocol`.
+
+        It opens TLS to tasks only where it ended that of clients, else it passes TLS
+        on unread (load-balancer-listeners of Network Load Balancers).
+        """
+        return "TLS" if self.is_tls and protocol == "tls" else "TCP"
+
+    def asks_by_http(self, protocol: str) -> bool:
+        """Whether it asks tasks by HTTP, or only whether it can connect."""
+        given = self.healthcheck.model_fields_set
+        return protocol == "http" or {"path", "port"} <= given
 
     @model_validator(mode="after")
     def _is_a_listener_that_aws_takes(self) -> Self:

@@ -21,6 +21,9 @@ MOST_GROUPS = 100
 MOST_RULES = 100
 """Of an Application Load Balancer (load-balancer-limits); groups cannot be raised."""
 
+MOST_LISTENERS = 50
+"""Of a Network Load Balancer (its own load-balancer-limits)."""
+
 MOST_PAIRS = 60
 """Rules of a security group in each direction (Amazon VPC quotas)."""
 
@@ -164,6 +167,11 @@ def _listeners(
             found = f"{ingress.listener_port}, which {where}"
             yield from written.problem(path, allowed, found)
         owners.setdefault(listener, name)
+        busy = [one for one in owners if one[0] == ingress.load_balancer]
+        if len(busy) == MOST_LISTENERS + 1:
+            allowed = f"at most {MOST_LISTENERS} listeners; add another load balancer"
+            at = ("load_balancers", ingress.load_balancer)
+            yield from environment.problem(at, allowed, f"{len(busy)} and more ports")
         if rule.certificate is not None:
             yield from _certificate(
                 written,
@@ -249,9 +257,10 @@ def flows(environment: Environment, members: Mapping[str, Member]) -> tuple[Flow
     """
     found: set[Flow] = set()
     for name, member, ingress in _bound(members):
-        port = member.written.model.image.port
-        if port is not None:
-            found.add(Flow(f"{BALANCER}{ingress.load_balancer}", name, port))
+        asked = ingress.rule.healthcheck.port
+        for port in {member.written.model.image.port, asked}:
+            if port is not None:
+                found.add(Flow(f"{BALANCER}{ingress.load_balancer}", name, port))
     for name, member in members.items():
         for callee in member.written.model.calls:
             if callee not in members or callee == name:

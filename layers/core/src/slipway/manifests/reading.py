@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from slipway.domain.service import Mode, Scaling
+from slipway.domain.service import NETWORK_SETTLE_SECONDS, Mode, Scaling
 from slipway.manifests.environment import Environment
 from slipway.manifests.environment_checks import (
     Member,
@@ -241,7 +241,14 @@ def _mode(service: Service) -> tuple[Mode, str]:
         return Mode.BATCHES, "its manifest says so: tasks are replaced on their health"
     on = "1 binding" if count == 1 else f"{count} bindings"
     own = service.rollout.judge.metric is not None
+    if service.http is None and not own:
+        return Mode.BATCHES, (
+            f"weights move on {on}, on its tasks' health alone: a Network Load "
+            "Balancer counts connections and no answers"
+        )
     by = "the application's own metric" if own else "its load balancers' requests"
+    if service.nlb is not None and not own:
+        by = "the requests of its Application Load Balancers"
     return Mode.CANARY, f"weights move on {on}, judged by {by}"
 
 
@@ -271,6 +278,12 @@ def _notes(
         yield (
             "it has no image.healthcheck: a release counts as healthy while its tasks "
             "run"
+        )
+    bakes = [step.bake for step in service.rollout.steps]
+    if service.nlb is not None and min(bakes) < NETWORK_SETTLE_SECONDS:
+        yield (
+            f"steps of less than {NETWORK_SETTLE_SECONDS} s may end before its Network "
+            "Load Balancer acts on their weights"
         )
     if service.logging.group is None and environment.log_group is None:
         yield "it has no log group, here or in the environment: its output is lost"

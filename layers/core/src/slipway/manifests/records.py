@@ -117,5 +117,14 @@ def target_group_names(
 
 def target_group_name(environment: str, service: str, number: int, slot: Slot) -> str:
     """Name a target group; `number` counts a service's bindings from 1."""
+    return f"{_groups_name(environment, service, number)}-{slot}"
+
+
+def vacant_group_name(environment: str, service: str, number: int) -> str:
+    """Name the group of a network binding that has no targets."""
+    return f"{_groups_name(environment, service, number)}-0"
+
+
+def _groups_name(environment: str, service: str, number: int) -> str:
     which = "" if number == 1 else f"-{number}"
-    return f"{environment}-{service}{which}-{slot}"
+    return f"{environment}-{service}{which}"

@@ -140,8 +140,9 @@ class Rollout(Section):
     """How a release becomes the primary."""
 
     strategy: Literal["canary", "batches"] | None = None
-    """`canary` moves weights of load balancers; `batches` replaces tasks, on their
-    health alone. Else canary where there is `http` or `nlb`."""
+    """`canary` moves weights of load balancers and judges answers; `batches` goes by
+    the health of tasks alone. Else canary where there is `http`, or `nlb` with a
+    metric."""
     steps: Annotated[tuple[RolloutStep, ...], Field(min_length=1, max_length=20)] = (
         tuple(
             RolloutStep(weight=step.weight_percent, bake=step.bake_seconds)

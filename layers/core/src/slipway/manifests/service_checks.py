@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from slipway.domain.service import Slot
+from slipway.domain.service import NETWORK_SETTLE_SECONDS, Slot
 from slipway.manifests.bindings import NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.fargate import MEMORY_MIB, offered
@@ -261,16 +261,18 @@ def _canary(written: Written[Service], _: Environment) -> Iterator[Problem]:
     if not bound or rollout.strategy == "batches" or rollout.judge.metric is not None:
         return
     ways = "give rollout.judge.metric, or say rollout.strategy: batches"
+    if service.http is None and rollout.strategy is None:
+        return
     if service.image.protocol == "grpc":
         allowed = (
             "a canary on gRPC is judged by a metric of the application's own, for "
             f"failures hide in answers with HTTP 200: {ways}"
         )
         yield from written.problem(("image", "protocol"), allowed)
-    elif any(isinstance(rule, NlbListener) for _, rule in bound):
+    elif service.http is None:
         allowed = (
-            "a canary behind a Network Load Balancer is judged by a metric of the "
-            f"application's own, for it counts connections and no answers: {ways}"
+            "a canary behind a Network Load Balancer alone is judged by a metric of "
+            f"the application's own, for it counts connections and no answers: {ways}"
         )
         yield from written.problem(("nlb",), allowed, "no metric")
 
@@ -298,6 +300,31 @@ def _adopted(written: Written[Service], _: Environment) -> Iterator[Problem]:
                 yield from written.problem((*path, key), allowed)
 
 
+def _network(written: Written[Service], _: Environment) -> Iterator[Problem]:
+    """See that what a network load balancer is asked for is what it can do."""
+    service, is_behind_one = written.model, False
+    protocol = service.image.protocol
+    for path, listener in bindings(service):
+        if not isinstance(listener, NlbListener):
+            continue
+        is_behind_one = True
+        given = listener.healthcheck.model_fields_set & {"path", "success_codes"}
+        if given and not listener.asks_by_http(protocol):
+            allowed = (
+                "path and port, of what speaks HTTP there: a service that speaks "
+                f"{protocol} is asked whether it can be connected to"
+            )
+            at = (*path, "healthcheck", min(given))
+            yield from written.problem(at, allowed)
+    delay = service.rollout.retire_delay
+    if is_behind_one and delay < NETWORK_SETTLE_SECONDS:
+        allowed = (
+            f"{NETWORK_SETTLE_SECONDS} s or more behind a Network Load Balancer, which "
+            "may act on old weights for so long"
+        )
+        yield from written.problem(("rollout", "retire_delay"), allowed)
+
+
 CHECKS: Sequence[Check] = (
     _roles,
     _names,
@@ -309,6 +336,7 @@ CHECKS: Sequence[Check] = (
     _traffic,
     _canary,
     _adopted,
+    _network,
 )
 
 

@@ -14,10 +14,16 @@ from slipway.domain.resources import Kind, Ref, Scope, Wanted
 from slipway.domain.rollout import ServiceState
 from slipway.domain.scaling import IDLE, resting
 from slipway.domain.service import ALL_TRAFFIC, Slot
-from slipway.manifests.bindings import HttpRule, TargetHealth
+from slipway.manifests.bindings import HttpRule, NlbListener, TargetHealth
 from slipway.manifests.environment import Environment, LoadBalancer
 from slipway.manifests.environment_checks import BALANCER
-from slipway.manifests.records import EnvironmentRecord, Flow, Ingress, ServiceRecord
+from slipway.manifests.records import (
+    EnvironmentRecord,
+    Flow,
+    Ingress,
+    ServiceRecord,
+    vacant_group_name,
+)
 from slipway.manifests.shaping import role_arn
 
 ANYWHERE = "0.0.0.0/0"
@@ -210,12 +216,12 @@ def security_groups(record: EnvironmentRecord) -> Iterator[Wanted]:
         name = service.manifest.name
         yield _group(environment, name, f"tasks of {name}", service=name)
     for name, balancer in environment.load_balancers.items():
-        if balancer.create and balancer.type == "application":
+        if balancer.create:
             what = f"load balancer {name}"
             yield _group(environment, f"{BALANCER}{name}", what)
             if balancer.scheme == "internet-facing":
-                for listener in balancer.listeners:
-                    flow = Flow("anywhere", f"{BALANCER}{name}", listener.port)
+                for port in _ports(record, name, balancer):
+                    flow = Flow("anywhere", f"{BALANCER}{name}", port)
                     yield _pair(environment, flow, {"cidr": ANYWHERE})
     services = {service.manifest.name for service in record.services}
     for flow in record.flows:
@@ -226,6 +232,14 @@ def security_groups(record: EnvironmentRecord) -> Iterator[Wanted]:
         source = {"group": _source(environment, flow.source)}
         owner = flow.target if flow.target in services else None
         yield _pair(environment, flow, source, owner)
+
+
+def _ports(record: EnvironmentRecord, name: str, balancer: LoadBalancer) -> list[int]:
+    """Return where a load balancer listens: a network one where services say so."""
+    if balancer.type == "application":
+        return [listener.port for listener in balancer.listeners]
+    bound = [ingress for service in record.services for ingress in service.ingress]
+    return sorted(one.listener_port for one in bound if one.load_balancer == name)
 
 
 def group_name(environment: Environment, of: str) -> str:
@@ -273,12 +287,14 @@ def _pair(
 
 
 def load_balancers(environment: Environment) -> Iterator[Wanted]:
-    """Give the load balancers and their listeners."""
+    """Give the load balancers, and the listeners that are not services' own.
+
+    A Network Load Balancer takes its first security group when it is made only.
+    """
     for name, balancer in environment.load_balancers.items():
         facts: dict[str, Any] = {"type": balancer.type, "scheme": balancer.scheme}
         if balancer.create:
             facts["subnets"] = sorted(balancer.subnets or environment.subnets)
-        if balancer.create and balancer.type == "application":
             group = group_name(environment, f"{BALANCER}{name}")
             facts["security_groups"] = [Ref(Kind.SECURITY_GROUP, group)]
         yield Wanted(
@@ -323,7 +339,9 @@ def of_service(
         if not standing.in_rollout:
             yield registry_attributes(service, standing)
     for number, ingress in enumerate(service.ingress, start=1):
-        yield from _binding(service, environment, standing, number, ingress)
+        is_network = isinstance(ingress.rule, NlbListener)
+        binding = _network_binding if is_network else _binding
+        yield from binding(service, environment, standing, number, ingress)
     yield from slots(service, environment, standing)
     yield from scaling(service, standing)
 
@@ -373,7 +391,7 @@ def registry_attributes(service: ServiceRecord, standing: Standing) -> Wanted:
 
 
 def rule_name(service: str, number: int) -> str:
-    """Name a binding's rule; `number` counts a service's bindings from 1."""
+    """Name a binding's rule or listener; `number` counts bindings from 1."""
     return service if number == 1 else f"{service} {number}"
 
 
@@ -447,6 +465,82 @@ def _binding(
     )
 
 
+def _network_binding(
+    service: ServiceRecord,
+    environment: Environment,
+    standing: Standing,
+    number: int,
+    ingress: Ingress,
+) -> Iterator[Wanted]:
+    """Give a binding whose weights are in the default action of its listener.
+
+    Each node sends to all zones: by default it would send to its own alone, where a
+    candidate may have no task (edit-target-group-attributes, cross-zone).
+    """
+    manifest, listener = service.manifest, ingress.rule
+    assert isinstance(listener, NlbListener)
+    groups = service.target_groups[ingress.path]
+    vacant = vacant_group_name(environment.name, manifest.name, number)
+    facts = {
+        "protocol": listener.target_protocol(manifest.image.protocol),
+        "version": None,
+        "vpc": environment.vpc,
+        "target_type": "ip",
+        "health": _network_health(listener, manifest.image.protocol),
+        "deregistration_delay_seconds": listener.deregistration_delay,
+        "cross_zone": True,
+    }
+    for name in (*groups.values(), vacant):
+        yield Wanted(
+            Kind.TARGET_GROUP,
+            name,
+            "nobody is its target: connections go there while no release is healthy"
+            if name == vacant
+            else f"tasks of {manifest.name} are its targets",
+            facts,
+            frozenset({"protocol", "version", "vpc", "target_type"}),
+            {"port": manifest.image.port},
+            service=manifest.name,
+        )
+    certificate = listener.certificate
+    refs = {slot: Ref(Kind.TARGET_GROUP, name) for slot, name in groups.items()}
+    nobody = Ref(Kind.TARGET_GROUP, vacant)
+    yield Wanted(
+        Kind.NETWORK_LISTENER,
+        rule_name(manifest.name, number),
+        f"connections to port {ingress.listener_port} are {manifest.name}'s",
+        {
+            "of": Ref(Kind.LOAD_BALANCER, ingress.load_balancer),
+            "port": ingress.listener_port,
+            "protocol": "TLS" if listener.is_tls else "TCP",
+            "certificate": certificate and Ref(Kind.CERTIFICATE, certificate),
+        },
+        frozenset({"of"}),
+        {"closed": [*([refs[slot], 0] for slot in Slot), [nobody, 1]]},
+        service=manifest.name,
+    )
+    if not standing.in_rollout:
+        yield _network_route(service, number, standing, refs, nobody)
+
+
+def _network_route(
+    service: ServiceRecord,
+    number: int,
+    standing: Standing,
+    groups: Mapping[Slot, Ref],
+    vacant: Ref,
+) -> Wanted:
+    """Return what a listener leads to; before a first release it only names groups."""
+    facts, once = {"groups": sorted(groups.values())}, {"vacant": vacant}
+    of = service.manifest.name
+    name, reason = rule_name(of, number), "both slots' groups are checked"
+    if standing.state is not None:
+        route = _route(service, number, standing.state.primary, groups)
+        facts, once = {**facts, "is_open": True}, {**once, **route.once}
+        reason = route.reason
+    return Wanted(Kind.NETWORK_ROUTE, name, reason, facts, once=once, service=of)
+
+
 def _route(
     service: ServiceRecord, number: int, primary: Slot, groups: Mapping[Slot, Ref]
 ) -> Wanted:
@@ -470,8 +564,17 @@ def _route(
     )
 
 
+def _network_health(listener: NlbListener, protocol: str) -> dict[str, Any]:
+    """Return how a Network Load Balancer asks: by HTTP, or whether it can connect."""
+    health = listener.healthcheck
+    if listener.asks_by_http(protocol):
+        return _health(health, "http")
+    return _health(health, "tcp") | {"protocol": "TCP", "path": None, "codes": None}
+
+
 def _health(health: TargetHealth, protocol: str) -> dict[str, Any]:
     return {
+        "protocol": "HTTP",
         "path": health.path,
         "port": "traffic-port" if health.port is None else str(health.port),
         "codes": health.success_codes or ("12" if protocol == "grpc" else "200"),

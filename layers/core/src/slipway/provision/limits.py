@@ -4,22 +4,21 @@ from collections.abc import Iterable, Iterator
 
 from slipway.domain.planning import Refusal
 from slipway.domain.resources import Kind
+from slipway.domain.service import Mode
 from slipway.manifests.bindings import HttpRule
 from slipway.manifests.records import EnvironmentRecord, ServiceRecord
 
 
 def not_done(record: EnvironmentRecord) -> Iterator[Refusal]:
     """Give what manifests ask for in vain: without it services would not be right."""
-    for name, balancer in record.environment.load_balancers.items():
-        if balancer.create and balancer.type == "network":
-            reason = "Slipway makes no Network Load Balancers yet: take it out"
-            yield Refusal(Kind.LOAD_BALANCER, name, reason)
     for service in record.services:
         name = service.manifest.name
-        if service.manifest.nlb is not None:
+        rules = [one for one in service.ingress if isinstance(one.rule, HttpRule)]
+        if service.ingress and not rules and service.mode is Mode.CANARY:
             reason = (
-                "nlb: Slipway puts nothing behind Network Load Balancers yet: "
-                "take it out"
+                "rollout.judge.metric: Slipway judges by no metric of the "
+                "application's own yet, and behind a Network Load Balancer alone there "
+                "is no other: say rollout.strategy: batches"
             )
             yield Refusal(Kind.RECORD, name, reason, name)
         if service.manifest.count.schedule:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from slipway.domain.resources import Ids, Kind, Ref, Wanted, flat
 from slipway.domain.service import Binding, Service
+from slipway.manifests.bindings import NlbListener
 from slipway.manifests.environment import Environment
-from slipway.manifests.records import ServiceRecord
+from slipway.manifests.records import ServiceRecord, vacant_group_name
 from slipway.manifests.shaping import task_shape
 from slipway.provision.desired import own_group, parking_name, rule_name
 
@@ -23,7 +24,7 @@ def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Se
         task=task_shape(
             service, environment, (ids.shown(own_group(service, environment)),)
         ),
-        bindings=tuple(_bindings(service, ids)),
+        bindings=tuple(_bindings(service, environment, ids)),
         min_tasks=bounds.min,
         max_tasks=bounds.max,
         tag_pattern=manifest.image.tag,
@@ -45,9 +46,21 @@ def _registry_service_id(
     return found
 
 
-def _bindings(service: ServiceRecord, ids: Ids) -> Iterator[Binding]:
+def _bindings(
+    service: ServiceRecord, environment: Environment, ids: Ids
+) -> Iterator[Binding]:
     name = service.manifest.name
     for number, ingress in enumerate(service.ingress, start=1):
+        groups = {
+            slot: ids.shown(Ref(Kind.TARGET_GROUP, group))
+            for slot, group in service.target_groups[ingress.path].items()
+        }
+        if isinstance(ingress.rule, NlbListener):
+            own = Ref(Kind.NETWORK_LISTENER, rule_name(name, number))
+            vacant = vacant_group_name(environment.name, name, number)
+            nobody = ids.shown(Ref(Kind.TARGET_GROUP, vacant))
+            yield Binding(ids.shown(own), None, None, groups, nobody)
+            continue
         listener = f"{ingress.load_balancer}:{ingress.listener_port}"
         yield Binding(
             listener_arn=ids.shown(Ref(Kind.LISTENER, listener)),
@@ -55,10 +68,7 @@ def _bindings(service: ServiceRecord, ids: Ids) -> Iterator[Binding]:
             parking_rule_arn=ids.shown(
                 Ref(Kind.LISTENER_RULE, parking_name(name, number))
             ),
-            target_group_arns={
-                slot: ids.shown(Ref(Kind.TARGET_GROUP, group))
-                for slot, group in service.target_groups[ingress.path].items()
-            },
+            target_group_arns=groups,
         )
 
 
