@@ -531,12 +531,14 @@ def _network_route(
     vacant: Ref,
 ) -> Wanted:
     """Return what a listener leads to; before a first release it only names groups."""
-    facts, once = {"groups": sorted(groups.values())}, {"vacant": vacant}
+    facts: dict[str, Any] = {"groups": sorted(groups.values())}
+    once: dict[str, Any] = {"vacant": vacant}
     of = service.manifest.name
     name, reason = rule_name(of, number), "both slots' groups are checked"
     if standing.state is not None:
         route = _route(service, number, standing.state.primary, groups)
-        facts, once = {**facts, "is_open": True}, {**once, **route.once}
+        facts = {**facts, "is_open": route.facts["is_open"]}
+        once = {**once, **route.once}
         reason = route.reason
     return Wanted(Kind.NETWORK_ROUTE, name, reason, facts, once=once, service=of)
 
