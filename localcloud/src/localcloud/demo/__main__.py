@@ -15,10 +15,10 @@ from localcloud.demo.report import Report
 from localcloud.demo.view import Screen, summary
 
 REPOSITORY = Path(__file__).parents[4]
-FACTOR = 20.0
+FACTOR = 30.0
 """Modelled seconds to a real one: every delay of AWS is shortened by it."""
-RATE = 80.0
-"""Requests a real second; 4 a modelled one at factor 20."""
+RATE = 100.0
+"""Requests a real second; some 3 a modelled one at factor 30."""
 INTERRUPTED = 130
 BUSY = 2
 ALONE = "\0slipway-demo"
