@@ -3,6 +3,7 @@
 Such a rule is new, or was lost. Where a rule leads already, its weights are let be.
 """
 
+from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.resources import Kind
 from slipway.estate import Estate
@@ -24,7 +25,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Open what is closed, while no rollout can begin."""
     claim(request, app)
     record, known, waits = at_rest(record_of(request, app), request.services, app)
-    wanted = desired(record, known)
+    wanted = desired(record, known, clock.now())
     closed = [one for one in wanted if one.kind in {Kind.ECS_SERVICE, Kind.ROUTE}]
     ids, _ = look(
         record,

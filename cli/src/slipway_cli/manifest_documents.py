@@ -191,9 +191,9 @@ Editors that know JSON Schema complete and check keys as you write: put
 
 Some keys are read, and Slipway does not do what they say yet:
 
-- `nlb`, a load balancer of `type: network` with `create: true`, and `count.schedule`
-  are refused by `slipway plan` and by the run: without them a service would not be what
-  its manifest says.
+- `nlb`, and a load balancer of `type: network` with `create: true`, are refused by
+  `slipway plan` and by the run: without them a service would not be what its manifest
+  says.
 - `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
   not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
   judge, each request goes by weight alone. `slipway plan` notes it.

@@ -37,14 +37,6 @@ def test_nothing_is_put_behind_a_network_load_balancer() -> None:
     assert said.startswith("record cart: nlb: Slipway puts nothing behind Network ")
 
 
-def test_bounds_by_the_clock_are_not_given() -> None:
-    schedule = '[{at: "cron(0 8 * * ? *)", range: 3-4}]'
-    count = f"count: {{range: 2-4, schedule: {schedule}}}\n"
-    (refusal,) = not_done(record({"services/cart.yaml": CART + count}))
-    assert (refusal.name, refusal.service) == ("cart", "cart")
-    assert refusal.reason.startswith("count.schedule: ")
-
-
 METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 
 

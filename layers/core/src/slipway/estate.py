@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from slipway.gateways.acm import Certificates
-from slipway.gateways.autoscaling_resources import ScalableTargets, ScalingPolicies
+from slipway.gateways.autoscaling_resources import (
+    ScalableTargets,
+    ScalingPolicies,
+    ScheduledActions,
+)
 from slipway.gateways.ec2 import SecurityGroupRules, SecurityGroups
 from slipway.gateways.ecs_resources import Clusters, EcsServices, FirstRevisions
 from slipway.gateways.elbv2_ingress import (
@@ -55,6 +59,7 @@ class Estate:
     ecs_services: EcsServices
     scalable_targets: ScalableTargets
     scaling_policies: ScalingPolicies
+    scheduled_actions: ScheduledActions
     records: Records
 
 
@@ -98,5 +103,6 @@ def wire(settings: Settings) -> Estate:
         ecs_services=EcsServices(ecs),
         scalable_targets=ScalableTargets(scaling, settings.cluster),
         scaling_policies=ScalingPolicies(scaling),
+        scheduled_actions=ScheduledActions(scaling),
         records=Records(journal),
     )

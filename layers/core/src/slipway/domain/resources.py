@@ -33,6 +33,7 @@ class Kind(StrEnum):
     """Of a listener rule: whether it leads to tasks, and to which."""
     SCALABLE_TARGET = "scalable target"
     SCALING_POLICY = "scaling policy"
+    SCHEDULED_ACTION = "scheduled action"
     RECORD = "record"
 
 

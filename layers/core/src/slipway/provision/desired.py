@@ -7,13 +7,14 @@ a second run finds the first one's. Where a value is another resource's id, it i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from slipway.domain.release import Release
 from slipway.domain.resources import Kind, Ref, Scope, Wanted
 from slipway.domain.rollout import ServiceState
 from slipway.domain.scaling import IDLE, resting
-from slipway.domain.service import ALL_TRAFFIC, Slot
+from slipway.domain.service import ALL_TRAFFIC, Scaling, Slot
 from slipway.manifests.bindings import HttpRule, TargetHealth
 from slipway.manifests.environment import Environment, LoadBalancer
 from slipway.manifests.environment_checks import BALANCER
@@ -69,9 +70,12 @@ def scope_of(record: EnvironmentRecord) -> Scope:
 
 
 def desired(
-    record: EnvironmentRecord, standings: Mapping[str, Standing]
+    record: EnvironmentRecord, standings: Mapping[str, Standing], now: datetime
 ) -> list[Wanted]:
-    """Return every resource but the services' records, which need the others' ids."""
+    """Return every resource but the services' records, which need the others' ids.
+
+    Bounds are those that hold at `now`.
+    """
     environment = record.environment
     return [
         *cluster(record),
@@ -82,7 +86,7 @@ def desired(
             one
             for service in record.services
             for one in of_service(
-                service, environment, standings.get(service.manifest.name, NEW)
+                service, environment, standings.get(service.manifest.name, NEW), now
             )
         ),
     ]
@@ -294,7 +298,7 @@ def _listeners(name: str, balancer: LoadBalancer) -> Iterator[Wanted]:
 
 
 def of_service(
-    service: ServiceRecord, environment: Environment, standing: Standing
+    service: ServiceRecord, environment: Environment, standing: Standing, now: datetime
 ) -> Iterator[Wanted]:
     """Give what is one service's own, but its record and its security group."""
     manifest = service.manifest
@@ -302,8 +306,8 @@ def of_service(
         yield registry_service(service, environment)
     for number, ingress in enumerate(service.ingress, start=1):
         yield from _binding(service, environment, standing, number, ingress)
-    yield from slots(service, environment, standing)
-    yield from scaling(service, standing)
+    yield from slots(service, environment, standing, now)
+    yield from scaling(service, standing, now)
 
 
 def registry_service(service: ServiceRecord, environment: Environment) -> Wanted:
@@ -439,7 +443,7 @@ def family_of(environment: Environment, service: str) -> str:
 
 
 def slots(
-    service: ServiceRecord, environment: Environment, standing: Standing
+    service: ServiceRecord, environment: Environment, standing: Standing, now: datetime
 ) -> Iterator[Wanted]:
     """Give both slots, and a task definition that names them before any release."""
     manifest = service.manifest
@@ -456,7 +460,7 @@ def slots(
         },
         service=manifest.name,
     )
-    state, bounds = standing.state, manifest.count.range
+    state, bounds = standing.state, manifest.count.bounds().at(now)
     found_by = []
     if environment.namespace is not None and manifest.image.port is not None:
         found_by = [Ref(Kind.REGISTRY_SERVICE, manifest.name)]
@@ -483,7 +487,7 @@ def slots(
             once={
                 "task_definition": (standing.revision if serves else None)
                 or Ref(Kind.TASK_DEFINITION, family),
-                "tasks": bounds.min if serves else 0,
+                "tasks": bounds.min_tasks if serves else 0,
                 "subnets": list(environment.subnets),
                 "security_groups": [
                     own_group(service, environment),
@@ -532,8 +536,12 @@ def _capacity(service: ServiceRecord) -> list[Any]:
 # ----------------------------------------------------- scaling
 
 
-def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
+def scaling(
+    service: ServiceRecord, standing: Standing, now: datetime
+) -> Iterator[Wanted]:
     """Give both slots' scalable targets, policies and scheduled bounds.
+
+    An idle slot has the same, for it may serve next; its target suspends them.
 
     A rollout has bounds of its own: those of a service in rollout are not compared.
     """
@@ -542,7 +550,7 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
     state, name = standing.state, service.manifest.name
     for slot in Slot:
         serves = state is not None and slot is state.primary
-        bounds = asdict(resting(service.scaling) if serves else IDLE)
+        bounds = asdict(resting(service.scaling.at(now)) if serves else IDLE)
         ecs_service = slot_name(name, slot)
         yield Wanted(
             Kind.SCALABLE_TARGET,
@@ -553,6 +561,7 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
             service=name,
         )
         yield from _policies(service, slot, ecs_service)
+        yield from _scheduled(service.scaling, name, ecs_service, now)
 
 
 def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[Wanted]:
@@ -579,6 +588,33 @@ def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[
             },
             frozenset({"of"}),
             service=service.manifest.name,
+        )
+
+
+def _scheduled(
+    scaling: Scaling, service: str, ecs_service: str, now: datetime
+) -> Iterator[Wanted]:
+    """Give the times at which a slot that serves gets other bounds.
+
+    What has come and will not come again is not wanted any more.
+    """
+    for number, one in enumerate(scaling.schedule, start=1):
+        if one.is_over(now):
+            continue
+        yield Wanted(
+            Kind.SCHEDULED_ACTION,
+            f"{ecs_service}-{number}",
+            f"{one.min_tasks} to {one.max_tasks} tasks from then on",
+            {
+                "of": ecs_service,
+                "at": one.at,
+                "timezone": one.timezone,
+                "min_tasks": one.min_tasks,
+                "max_tasks": one.max_tasks,
+            },
+            frozenset({"of"}),
+            service=service,
+            whole=True,
         )
 
 
