@@ -4,6 +4,7 @@ Such a rule or network listener is new, or was lost. Where it leads already, its
 are let be.
 """
 
+from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.resources import Kind
 from slipway.estate import Estate
@@ -25,7 +26,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Open what is closed, while no rollout can begin."""
     claim(request, app)
     record, known, waits = at_rest(record_of(request, app), request.services, app)
-    wanted = desired(record, known)
+    wanted = desired(record, known, clock.now())
     routes = {Kind.ECS_SERVICE, Kind.ROUTE, Kind.NETWORK_ROUTE}
     closed = [one for one in wanted if one.kind in routes]
     ids, _ = look(

@@ -3,6 +3,7 @@
 Weights are let be: they are the rollouts'.
 """
 
+from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.estate import Estate
 from slipway.provision.desired import certificates, desired
@@ -22,7 +23,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Compare and write what differs; what is as it should be is let be."""
     claim(request, app)
     record = record_of(request, app)
-    wanted = desired(record, standings(record.names, app))
+    wanted = desired(record, standings(record.names, app), clock.now())
     told = [one for one in certificates(record.environment) if not one.owned]
     ids, _ = look(record, told, app.certificates, app.security_groups)
     changes = keep(

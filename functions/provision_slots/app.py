@@ -3,6 +3,7 @@
 A service in which a rollout is under way is left for later.
 """
 
+from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.estate import Estate
 from slipway.provision.desired import desired, grounds
@@ -23,7 +24,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     """Compare and write what differs, while no rollout can begin."""
     claim(request, app)
     record, known, waits = at_rest(record_of(request, app), request.services, app)
-    wanted = desired(record, known)
+    wanted = desired(record, known, clock.now())
     ids, _ = look(
         record,
         grounds(record),

@@ -4,6 +4,7 @@ The registry is told what it says wrongly of services at rest. A rollout's name 
 from the release and the run, so that it is started once.
 """
 
+from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.resources import Kind, of_kind
 from slipway.estate import Estate
@@ -38,7 +39,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
         app.network_listeners,
         app.listener_rules,
     )
-    told = of_kind(Kind.REGISTRY_ATTRIBUTES, desired(record, known))
+    told = of_kind(Kind.REGISTRY_ATTRIBUTES, desired(record, known, clock.now()))
     records = wanted_records(record, ids)
     changes = keep(record, records, ids, app.records)
     changes += keep(

@@ -236,6 +236,15 @@ def _scaling() -> Iterator[Any]:
             "of": one["ResourceId"],
             "settings": one["TargetTrackingScalingPolicyConfiguration"],
         }
+    actions = scaling.describe_scheduled_actions(ServiceNamespace="ecs")
+    for one in actions["ScheduledActions"]:
+        yield {
+            "action": one["ScheduledActionName"],
+            "of": one["ResourceId"],
+            "at": [one["Schedule"], one.get("Timezone")],
+            "until": str(one.get("EndTime")),
+            "bounds": one["ScalableTargetAction"],
+        }
 
 
 def _log_groups() -> Iterator[Any]:

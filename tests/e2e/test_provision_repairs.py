@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -60,6 +61,10 @@ def asked_for(made: Grounds) -> Manifest:
     return environment(made.cloud.network, capacity_providers=providers)
 
 
+SALE = {"at": "at(2099-11-27T08:00:00)", "range": "4-9"}
+"""Long after the tests' days."""
+
+
 @asynccontextmanager
 async def running_shop() -> AsyncIterator[Running]:
     """Start a shop with two releases and live traffic."""
@@ -80,7 +85,12 @@ async def running_shop() -> AsyncIterator[Running]:
                     "priority": 10,
                     "deregistration_delay": "30s",
                 },
-                count={"range": "2-6", "cpu_percentage": 60, "requests": 900},
+                count={
+                    "range": "2-6",
+                    "cpu_percentage": 60,
+                    "requests": 900,
+                    "schedule": [SALE],
+                },
             ),
         )
         report = await made.provisioned()
@@ -430,6 +440,28 @@ def register(slot: str, **params: Any) -> Callable[[Grounds], None]:
     return do
 
 
+def delete_action(_: Grounds) -> None:
+    """Delete a time at which the serving slot of front gets other bounds."""
+    client("application-autoscaling").delete_scheduled_action(
+        ScheduledActionName="front-a-1", **_scaling("front-a")
+    )
+
+
+def put_action(name: str, **params: Any) -> Callable[[Grounds], None]:
+    """Return another time at which a slot gets other bounds."""
+
+    def do(_: Grounds) -> None:
+        usual = {
+            "Schedule": "at(2099-11-27T08:00:00)",
+            "ScalableTargetAction": {"MinCapacity": 4, "MaxCapacity": 9},
+        }
+        client("application-autoscaling").put_scheduled_action(
+            ScheduledActionName=name, **_scaling("front-a"), **(usual | params)
+        )
+
+    return do
+
+
 def delete_slot(slot: str) -> Callable[[Grounds], None]:
     """Return the removal of a slot, by force."""
 
@@ -509,6 +541,7 @@ def put_policy(name: str) -> Callable[[Grounds], None]:
 UPDATE = "ecs:UpdateService"
 REGISTER = "application-autoscaling:RegisterScalableTarget"
 POLICY = "application-autoscaling:PutScalingPolicy"
+SCHEDULE = "application-autoscaling:PutScheduledAction"
 AUTHORIZE = "ec2:AuthorizeSecurityGroupIngress"
 TELL = "servicediscovery:UpdateServiceAttributes"
 REVOKE = "ec2:RevokeSecurityGroupIngress"
@@ -554,8 +587,13 @@ DAMAGES = {
         delete_name, {"servicediscovery:CreateService", UPDATE, TELL}
     ),
     "a policy": Damage(delete_policy, {POLICY}),
-    "a serving slot's bounds": Damage(deregister("front-a"), {REGISTER, POLICY}),
-    "an idle slot's bounds": Damage(deregister("front-b"), {REGISTER, POLICY}),
+    "a scheduled action": Damage(delete_action, {SCHEDULE}),
+    "a serving slot's bounds": Damage(
+        deregister("front-a"), {REGISTER, POLICY, SCHEDULE}
+    ),
+    "an idle slot's bounds": Damage(
+        deregister("front-b"), {REGISTER, POLICY, SCHEDULE}
+    ),
     "an idle slot": Damage(delete_slot("front-b"), {"ecs:CreateService"}),
     "a serving slot": Damage(
         delete_slot("orders-a"), {"ecs:CreateService"}, hurts=True
@@ -613,6 +651,21 @@ DAMAGES = {
     "a policy's target": Damage(retarget_policy, {POLICY}),
     "a policy too many": Damage(
         put_policy("front-a-memory"), {"application-autoscaling:DeleteScalingPolicy"}
+    ),
+    "a scheduled action's time": Damage(
+        put_action("front-a-1", Schedule="cron(0 8 * * ? *)"), {SCHEDULE}
+    ),
+    "a scheduled action's zone": Damage(
+        put_action("front-a-1", Timezone="Asia/Tokyo"), {SCHEDULE}
+    ),
+    "a scheduled action's bounds": Damage(
+        put_action("front-a-1", ScalableTargetAction={"MaxCapacity": 1}), {SCHEDULE}
+    ),
+    "a scheduled action's end": Damage(
+        put_action("front-a-1", EndTime=datetime(2026, 2, 1, tzinfo=UTC)), {SCHEDULE}
+    ),
+    "a scheduled action too many": Damage(
+        put_action("front-a-2"), {"application-autoscaling:DeleteScheduledAction"}
     ),
     "bounds of a slot that has none": Damage(
         register("orders-a", MinCapacity=1, MaxCapacity=9),

@@ -27,6 +27,7 @@ DOMAIN_MAY_IMPORT = {
     "math",
     "re",
     "typing",
+    "zoneinfo",
 }
 CLOCKS = {"now", "utcnow", "today", "time", "monotonic"}
 

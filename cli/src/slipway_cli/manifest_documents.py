@@ -191,9 +191,8 @@ Editors that know JSON Schema complete and check keys as you write: put
 
 Some keys are read, and Slipway does not do what they say yet:
 
-- `count.schedule` is refused by `slipway plan` and by the run: without it a service
-  would not be what its manifest says. So is `rollout.judge.metric` of a service with
-  `nlb` and without `http`, which nothing else could judge.
+- `rollout.judge.metric` of a service with `nlb` and without `http`, which nothing else
+  could judge, is refused by `slipway plan` and by the run.
 - `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
   not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
   judge, each request goes by weight alone. `slipway plan` notes it.

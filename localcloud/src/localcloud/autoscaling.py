@@ -2,14 +2,13 @@
 
 Pages are of the Application Auto Scaling user guide unless another book is named.
 Not modelled, and refused: other namespaces, step and predictive scaling, customized
-and high-resolution metrics, suspensions given in part. Scheduled actions are kept and
-never run.
+and high-resolution metrics, suspensions given in part.
 
 What is tracked is what `load`, `memory` and `requests` say: a test's own arithmetic.
 """
 
 from asyncio import TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -122,7 +121,7 @@ class Autoscaling:
 
     def __post_init__(self) -> None:
         """Serve the API."""
-        self._scheduled = ScheduledActions(self.clock)
+        self._scheduled = ScheduledActions(self.clock, self._act)
         self.router.serve(
             "application-autoscaling",
             {
@@ -146,6 +145,7 @@ class Autoscaling:
         if self._beat is not None:
             self._beat.cancel()
             self._beat = None
+        self._scheduled.close()
 
     # ------------------------------------------------------------------------- targets
 
@@ -286,7 +286,7 @@ class Autoscaling:
     # --------------------------------------------------------------- scheduled actions
 
     def _put_action(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Keep a scheduled action of a target; it is never run."""
+        """Keep a scheduled action of a target."""
         only(
             params,
             "ServiceNamespace",
@@ -328,6 +328,26 @@ class Autoscaling:
         _check(params)
         self._scheduled.delete(params["ResourceId"], params["ScheduledActionName"])
         return {}
+
+    def _act(self, resource: str, bounds: Mapping[str, int]) -> None:
+        """Give a target the bounds of an action whose time has come.
+
+        Its count is pulled inside them at once (user guide, scheduled scaling). While
+        they are suspended, actions do nothing, and what they would have done is not
+        done later (application-auto-scaling-suspend-resume-scaling).
+        """
+        target = self._targets[resource]
+        if target.suspended["ScheduledScalingSuspended"]:
+            return
+        try:
+            service = self._service(resource)
+        except AwsError:
+            return  # the service was deleted, its target is left over
+        target.minimum = bounds.get("MinCapacity", target.minimum)
+        target.maximum = bounds.get("MaxCapacity", target.maximum)
+        if target.minimum > target.maximum:
+            raise NotModelled("one bound of an action beyond the target's other")
+        self._scale(service, min(max(service.desired, target.minimum), target.maximum))
 
     # ------------------------------------------------------------------------ policies
 

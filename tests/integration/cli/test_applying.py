@@ -237,6 +237,7 @@ def test_the_manual_lists_the_permissions_that_plan_and_apply_need(
                 "route53:ListResourceRecordSets",
                 "application-autoscaling:DescribeScalableTargets",
                 "application-autoscaling:DescribeScalingPolicies",
+                "application-autoscaling:DescribeScheduledActions",
                 "elasticloadbalancing:DescribeListenerCertificates",
                 "iam:GetRole",
                 "servicequotas:GetServiceQuota",
@@ -297,24 +298,28 @@ def test_manifests_that_do_not_hold_are_named_and_nothing_is_uploaded(
 def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -> None:
     async def scene() -> None:
         async with desk(tmp_path) as at:
-            count = {
-                "range": "2-4",
-                "schedule": [{"at": "cron(0 8 * * ? *)", "range": "3-4"}],
-            }
             window = {"opens": "08:00", "closes": "17:00"}
-            at.write(orders(count=count, rollout={"window": window}))
+            nlb = {"port": 9000, "load_balancer": "wire"}
+            batches = {"strategy": "batches", "window": window}
+            network = environment(at.made.cloud.network)
+            wire = {"type": "network", "create": True, "scheme": "internal"}
+            balancers = network["load_balancers"] | {"wire": wire}
+            at.write(
+                network | {"load_balancers": balancers},
+                orders(nlb=nlb, rollout=batches),
+            )
             planned = await at.on("plan")
             assert planned.exit_code == Exit.REFUSED, planned.output
             lines = planned.stdout.splitlines()
             assert "! record orders" in lines
-            assert any("count.schedule" in line for line in lines)
+            assert any("nlb: Slipway" in line for line in lines)
             assert any(
                 line.startswith("note: orders: rollout.window: ") for line in lines
             )
-            assert lines[-1] == "1 that cannot be"
+            assert lines[-1] == "2 that cannot be"
             code, document = await at.document("apply")
             assert code == document["exit_code"] == Exit.REFUSED, document
-            assert "count.schedule" in document["report"]["problems"][0]
+            assert "Network Load Balancers" in document["report"]["problems"][0]
             assert at.made.writes() == []
 
     play(scene)

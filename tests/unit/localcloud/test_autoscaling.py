@@ -1,10 +1,12 @@
 """Application Auto Scaling: bounds that clamp, suspensions, policies that track."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from localcloud.api import NotModelled
+from localcloud.clock import SIMULATION_EPOCH
 from localcloud.fixture import ServiceSpec
 from slipway.domain.service import Scaling
 
@@ -370,6 +372,81 @@ async def test_scheduled_actions_are_kept_changed_and_removed() -> None:
         assert actions() == []
         with pytest.raises(ClientError, match="No scheduled action found"):
             scaling().delete_scheduled_action(**WHICH, ScheduledActionName="night")
+
+
+def bounds_of(resource: str = "service/demo/cart-a") -> tuple[int, int]:
+    [found] = scaling().describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[resource]
+    )["ScalableTargets"]
+    return int(found["MinCapacity"]), int(found["MaxCapacity"])
+
+
+@pytest.mark.parametrize(
+    ("when", "zone", "comes"),
+    [
+        ("cron(30 9 * * ? *)", "UTC", [30, 24 * 60 + 30]),
+        ("cron(0/30 11 ? * 2 *)", "Europe/Berlin", [60, 90]),
+        ("cron(0 10,11 5 JAN ? 2026)", "UTC", [60, 120]),
+        ("cron(0 10 ? * TUE-WED *)", "UTC", [25 * 60, 49 * 60]),
+        ("rate(2 hours)", "UTC", [122, 242]),
+        ("at(2026-01-05T10:00:00)", "UTC", [60]),
+    ],
+)
+@virtual
+async def test_an_action_gives_its_bounds_at_its_times(
+    when: str, zone: str, comes: list[int]
+) -> None:
+    """Time begins on a Monday at nine; the action is made two minutes later."""
+    async with compute_cloud() as cloud:
+        await running(cloud, 4)
+        put_action(
+            Schedule=when,
+            Timezone=zone,
+            ScalableTargetAction={"MinCapacity": 5, "MaxCapacity": 7},
+        )
+        for minutes in comes:
+            register(MinCapacity=0, MaxCapacity=4)
+            due = SIMULATION_EPOCH + timedelta(minutes=minutes, seconds=-1)
+            await cloud.clock.sleep((due - cloud.clock.now()).total_seconds())
+            assert (bounds_of(), desired(cloud)) == ((0, 4), 4)
+            await cloud.clock.sleep(2)
+            assert (bounds_of(), desired(cloud)) == ((5, 7), 5)
+
+
+@virtual
+async def test_what_is_suspended_at_its_time_is_not_done_later() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4)
+        put_action(Schedule="cron(0 10 * * ? *)", ScalableTargetAction=NONE)
+        was = bounds_of()
+        register(SuspendedState=NEITHER)
+        await cloud.clock.sleep(2 * 3600)
+        register(SuspendedState=ALL)
+        await cloud.clock.sleep(3600)
+        assert (bounds_of(), desired(cloud)) == (was, 4)
+
+
+@virtual
+async def test_an_action_does_nothing_before_its_start_and_after_its_end() -> None:
+    async with compute_cloud() as cloud:
+        await running(cloud, 4)
+        hour = timedelta(hours=1)
+        put_action(
+            Schedule="cron(0 * * * ? *)",
+            ScalableTargetAction=NONE,
+            StartTime=SIMULATION_EPOCH + 1.5 * hour,
+            EndTime=SIMULATION_EPOCH + 2.5 * hour,
+        )
+        await cloud.clock.sleep(1.4 * 3600)
+        assert desired(cloud) == 4
+        await cloud.clock.sleep(3600)
+        assert desired(cloud) == 0
+        register(MinCapacity=1, MaxCapacity=1)
+        await cloud.clock.sleep(3 * 3600)
+        assert desired(cloud) == 1
+
+
+NONE = {"MinCapacity": 0, "MaxCapacity": 0}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What manifests that hold come to."""
 
 import pytest
+from slipway.domain.schedule import ScheduledBounds
 from slipway.domain.service import Mode, Scaling, Slot
 from slipway.manifests.environment_checks import MOST_GROUPS, MOST_PAIRS
 from slipway.manifests.reading import read
@@ -159,7 +160,8 @@ def test_only_a_service_that_something_scales_has_scaling() -> None:
         2, 5
     )
     schedule = "{range: 2-2, schedule: [{at: 'cron(0 8 * * ? *)', range: 4-9}]}"
-    assert record(f"count: {schedule}\n").scaling == Scaling(2, 2)
+    morning = ScheduledBounds("cron(0 8 * * ? *)", "UTC", 4, 9)
+    assert record(f"count: {schedule}\n").scaling == Scaling(2, 2, (morning,))
 
 
 @pytest.mark.parametrize(

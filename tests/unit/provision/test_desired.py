@@ -16,6 +16,7 @@ from slipway.provision.records import service_of
 from slipway.provision.settings import misplaced
 from slipway.wiring import Settings
 
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 ACM = "arn:aws:acm:eu-west-1:111122223333"
 AN_HOUR_AGO = datetime(2026, 1, 5, 8, tzinfo=UTC)
 ENVIRONMENT: dict[str, Any] = {
@@ -59,7 +60,7 @@ def record(
 def resources(
     *services: dict[str, Any], **standings: Standing
 ) -> dict[tuple[Kind, str], Wanted]:
-    made = desired(record(*services), standings)
+    made = desired(record(*services), standings, NOW)
     named = {(one.kind, one.name): one for one in made}
     assert len(named) == len(made), "two resources of one kind have one name"
     return named
@@ -201,7 +202,7 @@ def test_a_load_balancer_that_others_made_lets_in_by_its_own_group() -> None:
         "listeners": [{"port": 80}],
     }
     changed = ENVIRONMENT | {"load_balancers": {"public": there}}
-    made = desired(record(CART, environment=changed), {})
+    made = desired(record(CART, environment=changed), {}, NOW)
     (pair,) = [w for w in made if w.kind is Kind.SECURITY_GROUP_RULE]
     balancer = Ref(Kind.LOAD_BALANCER, "public", "security_group")
     assert pair.facts["source"] == {"group": balancer}
@@ -404,7 +405,7 @@ def test_what_is_made_carries_the_tags_of_its_service_over_those_of_all() -> Non
     tagged = ENVIRONMENT | {"tags": {"team": "shop", "cost": "7"}}
     whole = record(CART | {"tags": {"team": "carts"}}, environment=tagged)
     scope = scope_of(whole)
-    by_name = {(one.kind, one.name): one for one in desired(whole, {})}
+    by_name = {(one.kind, one.name): one for one in desired(whole, {}, NOW)}
     ours = {"slipway:environment": "dev", "cost": "7"}
     group = by_name[Kind.TARGET_GROUP, "dev-cart-a"]
     assert scope.tags(group) == ours | {
@@ -414,3 +415,48 @@ def test_what_is_made_carries_the_tags_of_its_service_over_those_of_all() -> Non
     }
     cluster = by_name[Kind.CLUSTER, "dev"]
     assert scope.tags(cluster) == ours | {"slipway:name": "dev", "team": "shop"}
+
+
+# ----------------------------------------------------- bounds by the clock
+
+
+def scheduled(*times: tuple[str, str]) -> dict[str, Any]:
+    schedule = [{"at": at, "range": bounds} for at, bounds in times]
+    return CART | {"count": {"range": "2-6", "schedule": schedule}}
+
+
+DAY, NIGHT = ("cron(0 8 * * ? *)", "4-9"), ("cron(0 20 * * ? *)", "1-3")
+
+
+def test_the_serving_slot_has_the_bounds_that_hold_and_the_idle_one_none() -> None:
+    made = resources(scheduled(DAY, NIGHT), cart=serving(Slot.B))
+    serves = made[Kind.SCALABLE_TARGET, "cart-b"].facts
+    assert (serves["min_tasks"], serves["max_tasks"]) == (4, 9)
+    assert serves["suspended"]["scheduled"] is False
+    idle = made[Kind.SCALABLE_TARGET, "cart-a"].facts
+    assert (idle["min_tasks"], idle["max_tasks"]) == (0, 0)
+    assert idle["suspended"]["scheduled"] is True
+    assert made[Kind.ECS_SERVICE, "cart-b"].once["tasks"] == 4
+
+
+def test_both_slots_have_all_times_for_either_may_serve_next() -> None:
+    made = resources(scheduled(DAY, NIGHT))
+    for slot in Slot:
+        night = made[Kind.SCHEDULED_ACTION, f"cart-{slot}-2"]
+        assert night.facts == {
+            "of": f"cart-{slot}",
+            "at": "cron(0 20 * * ? *)",
+            "timezone": "UTC",
+            "min_tasks": 1,
+            "max_tasks": 3,
+        }
+    assert sum(one.kind is Kind.SCHEDULED_ACTION for one in made.values()) == 4
+
+
+def test_what_came_once_is_not_wanted_again_but_its_bounds_hold() -> None:
+    once = ("at(2026-01-05T08:30:00)", "5-5")
+    made = resources(scheduled(DAY, once), cart=serving(Slot.A))
+    kinds = {name for kind, name in made if kind is Kind.SCHEDULED_ACTION}
+    assert kinds == {"cart-a-1", "cart-b-1"}
+    serves = made[Kind.SCALABLE_TARGET, "cart-a"].facts
+    assert (serves["min_tasks"], serves["max_tasks"]) == (5, 5)

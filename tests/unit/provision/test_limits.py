@@ -36,12 +36,7 @@ def test_a_metric_that_nobody_reads_judges_nothing_behind_a_network_load_balance
     assert not list(not_done(record({"services/cart.yaml": CART + alone})))
 
 
-def test_bounds_by_the_clock_are_not_given() -> None:
-    schedule = '[{at: "cron(0 8 * * ? *)", range: 3-4}]'
-    count = f"count: {{range: 2-4, schedule: {schedule}}}\n"
-    (refusal,) = not_done(record({"services/cart.yaml": CART + count}))
-    assert (refusal.name, refusal.service) == ("cart", "cart")
-    assert refusal.reason.startswith("count.schedule: ")
+METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slipway import clock
 from slipway.domain.capacity import tasks_for
 from slipway.domain.restore import Move, NextMove
 from slipway.domain.scaling import (
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from slipway.domain.health import SlotView
     from slipway.domain.rollout import Mark, Rollout
     from slipway.domain.scaling import Target
-    from slipway.domain.service import Service, Slot
+    from slipway.domain.service import Scaling, Service, Slot
     from slipway.wiring import App
 
 ENDS = frozenset({Move.DONE, Move.GIVE_UP, Move.GIVE_BOUNDS})
@@ -55,10 +56,14 @@ def surveyed(
         return base
     given = [int(mark.facts.get(GIVEN, 0)) for mark in _capacities(marks)]
     first = tasks_for(rollout.steps[0].weight_percent, sides.base_tasks)
+    scaling = _scaling_now(service.scaling)
     found = grown_base(
-        service.scaling,
+        scaling,
         base,
-        primary=(sides.base_tasks, slots[sides.primary].desired),
+        primary=(
+            max(sides.base_tasks, scaling.min_tasks),
+            slots[sides.primary].desired,
+        ),
         candidate=(
             max(given, default=first),
             slots[sides.candidate].desired,
@@ -97,7 +102,8 @@ def open_candidate(rollout: Rollout, tasks: int, app: App) -> None:
         return
     known = app.autoscaling.require(*service.slots.values())
     _freeze_primary(rollout, known, app)
-    wanted = opened(service.scaling, rollout.steps[0].weight_percent, tasks)
+    scaling = _scaling_now(service.scaling)
+    wanted = opened(scaling, rollout.steps[0].weight_percent, tasks)
     if known[service.slots[sides.candidate]].max_tasks < wanted.max_tasks:
         _hold(service, sides.candidate, wanted, known, app)
 
@@ -112,15 +118,25 @@ def bound_candidate(rollout: Rollout, step: int, tasks: int, app: App) -> None:
         return
     known = app.autoscaling.require(*service.slots.values())
     _freeze_primary(rollout, known, app)
-    wanted = stepping(service.scaling, rollout.steps[step].weight_percent, tasks)
+    scaling = _scaling_now(service.scaling)
+    wanted = stepping(scaling, rollout.steps[step].weight_percent, tasks)
     _hold(service, sides.candidate, wanted, known, app)
 
 
 def rest_primary(service: Service, slot: Slot, app: App) -> None:
-    """Give a slot that serves alone the service's bounds, and its scaling back."""
-    if service.scaling is not None:
+    """Give a slot that serves alone the service's bounds, and its scaling back.
+
+    A scheduled time that came between the clock's reading and the write found the slot
+    suspended: then the bounds are another's by now, and are written once more.
+    """
+    if service.scaling is None:
+        return
+    bounds, holds = None, _scaling_now(service.scaling)
+    while bounds != holds:
+        bounds = holds
         known = app.autoscaling.require(*service.slots.values())
-        _hold(service, slot, resting(service.scaling), known, app)
+        _hold(service, slot, resting(bounds), known, app)
+        holds = _scaling_now(service.scaling)
 
 
 def rest_promoted(rollout: Rollout, fence: int, app: App) -> None:
@@ -155,7 +171,8 @@ def keep_primary(service: Service, slot: Slot, base: int, app: App) -> None:
     """Freeze a primary that a restore scaled up: its bounds must not take that back."""
     if service.scaling is not None:
         known = app.autoscaling.observe(service.slots[slot])
-        _hold(service, slot, frozen(service.scaling, base, base), known, app)
+        wanted = frozen(_scaling_now(service.scaling), base, base)
+        _hold(service, slot, wanted, known, app)
 
 
 def given_back(rollout: Rollout, step: NextMove, app: App) -> dict[Slot, Target]:
@@ -165,16 +182,16 @@ def given_back(rollout: Rollout, step: NextMove, app: App) -> dict[Slot, Target]
         return {}
     views = app.ecs.observe(*service.slots.values())
     known = app.autoscaling.observe(*service.slots.values())
-    wanted = {}
+    scaling, wanted = _scaling_now(service.scaling), {}
     for slot, name in service.slots.items():
         if name not in known:
             continue
         if slot is step.primary:
-            want = resting(service.scaling)
+            want = resting(scaling)
         elif name not in views or views[name].desired == 0:
             want = IDLE
         else:
-            want = left(service.scaling, views[name].desired)
+            want = left(scaling, views[name].desired)
         if known[name] != want:
             wanted[slot] = want
     return wanted
@@ -184,6 +201,11 @@ def give_back(rollout: Rollout, wanted: Mapping[Slot, Target], app: App) -> None
     """Write what `given_back` found."""
     for slot, target in wanted.items():
         app.autoscaling.register(rollout.service.slots[slot], target)
+
+
+def _scaling_now(scaling: Scaling) -> Scaling:
+    """Return the bounds that hold by the clock."""
+    return scaling.at(clock.now())
 
 
 def _known_base(marks: Sequence[Mark]) -> int:
@@ -198,7 +220,8 @@ def _freeze_primary(rollout: Rollout, known: Mapping[str, Target], app: App) -> 
     service, sides = rollout.service, rollout.known_sides
     if service.scaling is not None and sides.primary is not None:
         desired = slots_now(service, app)[sides.primary].desired
-        wanted = frozen(service.scaling, sides.base_tasks, desired)
+        scaling = _scaling_now(service.scaling)
+        wanted = frozen(scaling, sides.base_tasks, desired)
         _hold(service, sides.primary, wanted, known, app)
 
 

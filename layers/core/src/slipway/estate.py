@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from slipway.gateways.acm import Certificates
-from slipway.gateways.autoscaling_resources import ScalableTargets, ScalingPolicies
+from slipway.gateways.autoscaling_resources import (
+    ScalableTargets,
+    ScalingPolicies,
+    ScheduledActions,
+)
 from slipway.gateways.ec2 import SecurityGroupRules, SecurityGroups
 from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs_resources import Clusters, EcsServices, FirstRevisions
@@ -72,6 +76,7 @@ class Estate:
     registry: Registry
     scalable_targets: ScalableTargets
     scaling_policies: ScalingPolicies
+    scheduled_actions: ScheduledActions
     records: Records
     roles: Roles
     quotas: Quotas
@@ -124,6 +129,7 @@ def wire(settings: Settings) -> Estate:
         registry=Registry(client("ecr")),
         scalable_targets=ScalableTargets(scaling, settings.cluster),
         scaling_policies=ScalingPolicies(scaling),
+        scheduled_actions=ScheduledActions(scaling),
         records=Records(journal),
         roles=Roles(client("iam")),
         quotas=Quotas(client("service-quotas")),

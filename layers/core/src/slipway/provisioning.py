@@ -330,7 +330,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
         return Plan((), not_so)
     scope = scope_of(record)
     known = standings(record.names, app)
-    wanted = desired(record, known)
+    wanted = desired(record, known, clock.now())
     ids, found = look(
         record,
         wanted,
@@ -354,6 +354,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
         app.registry_attributes,
         app.scalable_targets,
         app.scaling_policies,
+        app.scheduled_actions,
     )
     records = [wanted_record(one, record.environment, ids) for one in record.services]
     found += app.records.found(scope, records, ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from slipway import clock
 from slipway.domain.planning import GOING, Plan, Refusal, plan
 from slipway.domain.resources import Kind, Wanted
 from slipway.giving_back import away
@@ -120,7 +121,7 @@ def clear_all(
     as well: it is left for another run, and so is what a service in rollout has.
     """
     if removal is None:
-        wanted, gone = desired(record, standings(record.names, app)), []
+        wanted, gone = desired(record, standings(record.names, app), clock.now()), []
     else:
         wanted, gone = kept(named(record), removal), named(record)
     ids, _ = look(

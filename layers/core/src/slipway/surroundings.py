@@ -87,10 +87,11 @@ def serving_now(service: Service, app: Sight) -> bool:
 
 def sides_now(service: Service, state: ServiceState | None, app: Sight) -> Sides:
     """Return which slot serves and which is free, and what all the traffic needs."""
+    least = service.least_tasks(clock.now())
     if state is None:
-        return Sides(None, Slot.A, base_tasks(0, service.min_tasks))
+        return Sides(None, Slot.A, base_tasks(0, least))
     desired = slots_now(service, app)[state.primary].desired
-    base = base_tasks(desired, service.min_tasks)
+    base = base_tasks(desired, least)
     return Sides(state.primary, state.primary.other, base)
 
 
@@ -108,8 +109,8 @@ def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> 
     """
     if sides.primary is None:
         return sides.base_tasks
-    now = base_tasks(slots[sides.primary].desired, service.min_tasks)
-    return max(sides.base_tasks, now)
+    least = service.least_tasks(clock.now())
+    return max(sides.base_tasks, base_tasks(slots[sides.primary].desired, least))
 
 
 def situation(service: Service, app: Sight) -> Situation:

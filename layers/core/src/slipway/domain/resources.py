@@ -39,6 +39,7 @@ class Kind(StrEnum):
     """The same of a network listener."""
     SCALABLE_TARGET = "scalable target"
     SCALING_POLICY = "scaling policy"
+    SCHEDULED_ACTION = "scheduled action"
     REGISTRY_ATTRIBUTES = "registry attributes"
     """Of a registry service: what it says of weights, versions and the protocol."""
     RECORD = "record"

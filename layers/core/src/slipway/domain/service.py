@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from slipway.domain.schedule import ScheduledBounds, holding
 from slipway.domain.task_shape import TaskShape
 
 WEIGHTS_SETTLE_SECONDS = 30
@@ -182,6 +184,8 @@ class Scaling:
     min_tasks: int
     """1 or more, and no fewer than the service's own."""
     max_tasks: int
+    schedule: tuple[ScheduledBounds, ...] = ()
+    """Other bounds from some times on; these hold until the first of them comes."""
 
     def __post_init__(self) -> None:
         """Refuse bounds that make no sense."""
@@ -190,6 +194,21 @@ class Scaling:
                 f"scaling: 1 <= min_tasks <= max_tasks must hold, "
                 f"not {self.min_tasks} and {self.max_tasks}"
             )
+
+    def at(self, now: datetime) -> "Scaling":
+        """Return the bounds that hold at a moment, without a schedule."""
+        one = holding(self.schedule, now) or self
+        return Scaling(one.min_tasks, one.max_tasks)
+
+    @property
+    def least(self) -> int:
+        """The lowest minimum of all times."""
+        return min([self.min_tasks, *(one.min_tasks for one in self.schedule)])
+
+    @property
+    def most(self) -> int:
+        """The highest maximum of all times."""
+        return max([self.max_tasks, *(one.max_tasks for one in self.schedule)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +246,10 @@ class Service:
                 f"1 <= min_tasks <= max_tasks must hold, "
                 f"not {self.min_tasks} and {self.max_tasks}"
             )
-        if self.scaling is not None and self.scaling.min_tasks < self.min_tasks:
+        if self.scaling is not None and self.scaling.least < self.min_tasks:
             raise ValueError(
                 f"scaling.min_tasks must be {self.min_tasks}, the service's own, "
-                f"or more, not {self.scaling.min_tasks}"
+                f"or more, not {self.scaling.least}"
             )
         counted = [one for one in self.bindings if not one.is_network]
         if not counted and self.mode is Mode.CANARY:
@@ -254,6 +273,12 @@ class Service:
         """How long after a write some load balancer may still act on old weights."""
         network = any(binding.is_network for binding in self.bindings)
         return NETWORK_SETTLE_SECONDS if network else WEIGHTS_SETTLE_SECONDS
+
+    def least_tasks(self, now: datetime) -> int:
+        """Return how many tasks it has at least, by the bounds of a moment."""
+        if self.scaling is None or not self.scaling.schedule:
+            return self.min_tasks
+        return self.scaling.at(now).min_tasks
 
     def hears(self, tag: str) -> bool:
         """Whether a push of `tag` is for this service."""

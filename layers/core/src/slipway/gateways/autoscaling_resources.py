@@ -12,7 +12,7 @@ from slipway.gateways.autoscaling import Autoscaling
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_application_autoscaling.client import (
         ApplicationAutoScalingClient,
@@ -84,14 +84,10 @@ class ScalingPolicies:
         They have no tags: those whose names begin with the slot's are Slipway's own.
         """
         del wanted
-        slots = {
-            _resource(scope.cluster, one.name): one
-            for one in ids.of_kind(Kind.SCALABLE_TARGET)
-        }
+        slots = _slots(scope, ids)
         if not slots:
             return []
-        only: Any = {"ResourceId": next(iter(slots))} if len(slots) == 1 else {}
-        found = []
+        only, found = _only(slots), []
         with translated(f"DescribeScalingPolicies {scope.cluster}"):
             pages = self._client.get_paginator("describe_scaling_policies")
             for page in pages.paginate(**DIMENSION, **only):
@@ -136,6 +132,104 @@ class ScalingPolicies:
             self._client.delete_scaling_policy(
                 PolicyName=found.name, ResourceId=found.id, **DIMENSION
             )
+
+
+class ScheduledActions:
+    """The times at which each slot gets other bounds, unless its target suspends them.
+
+    AWS suspends them together with all that they would do to capacity (API reference,
+    SuspendedState), so one of an idle slot starts no tasks.
+    """
+
+    kind = Kind.SCHEDULED_ACTION
+
+    def __init__(self, client: ApplicationAutoScalingClient) -> None:
+        self._client = client
+
+    def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
+        """Return all scheduled actions of the slots that are known.
+
+        They have no tags: those whose names begin with the slot's are Slipway's own.
+        """
+        del wanted
+        slots = _slots(scope, ids)
+        if not slots:
+            return []
+        only, found = _only(slots), []
+        with translated(f"DescribeScheduledActions {scope.cluster}"):
+            pages = self._client.get_paginator("describe_scheduled_actions")
+            for page in pages.paginate(**DIMENSION, **only):
+                found += [
+                    _found_action(one, slots[one["ResourceId"]])
+                    for one in page["ScheduledActions"]
+                    if one["ResourceId"] in slots
+                ]
+        return found
+
+    def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
+        """Let bounds change at some times; an action of that name is replaced."""
+        resource = _resource(scope.cluster, wanted.facts["of"])
+        made = Found(self.kind, wanted.name, resource, {}, wanted.service)
+        self.change(made, wanted, ids)
+        return made
+
+    def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
+        """Give it other times or bounds."""
+        del ids
+        facts = wanted.facts
+        with translated(f"PutScheduledAction {found.name}"):
+            self._client.put_scheduled_action(
+                ScheduledActionName=found.name,
+                ResourceId=found.id,
+                Schedule=facts["at"],
+                Timezone=facts["timezone"],
+                ScalableTargetAction={
+                    "MinCapacity": facts["min_tasks"],
+                    "MaxCapacity": facts["max_tasks"],
+                },
+                **DIMENSION,
+            )
+
+    def remove(self, found: Found) -> None:
+        """Let bounds change no more at its times."""
+        with translated(f"DeleteScheduledAction {found.name}"):
+            self._client.delete_scheduled_action(
+                ScheduledActionName=found.name, ResourceId=found.id, **DIMENSION
+            )
+
+
+def _slots(scope: Scope, ids: Ids) -> dict[str, Found]:
+    """Return the slots that are known to scale, by their resource ids."""
+    return {
+        _resource(scope.cluster, one.name): one
+        for one in ids.of_kind(Kind.SCALABLE_TARGET)
+    }
+
+
+def _only(slots: Mapping[str, Found]) -> Any:
+    """Return what to ask for: one slot alone, else all there are."""
+    return {"ResourceId": next(iter(slots))} if len(slots) == 1 else {}
+
+
+def _found_action(action: Any, slot: Found) -> Found:
+    bounds = action.get("ScalableTargetAction", {})
+    # Start and end are never given: one that has them is not as it is to be.
+    limits = {
+        key: str(action[key]) for key in ("StartTime", "EndTime") if key in action
+    }
+    facts = {
+        "of": slot.name,
+        "at": action["Schedule"],
+        "timezone": action.get("Timezone", "UTC"),
+        "min_tasks": bounds.get("MinCapacity"),
+        "max_tasks": bounds.get("MaxCapacity"),
+        **limits,
+    }
+    name, resource = action["ScheduledActionName"], action["ResourceId"]
+    owned = name.startswith(f"{slot.name}-")
+    return Found(
+        Kind.SCHEDULED_ACTION, name, resource, facts, slot.service, owned=owned
+    )
 
 
 def _found(policy: Any, slot: Found) -> Found:

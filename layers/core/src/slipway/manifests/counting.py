@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from slipway.domain.schedule import ScheduledBounds
 from slipway.domain.service import Scaling
 from slipway.manifests.fields import (
     Number,
@@ -13,6 +14,7 @@ from slipway.manifests.fields import (
     Shorthand,
     Whole,
     Words,
+    Zone,
     refused,
 )
 
@@ -73,21 +75,28 @@ class ScheduledRange(Section):
     at: Annotated[
         str,
         Words(
-            r"cron\([^()]+\)|rate\([^()]+\)|at\([^()]+\)",
-            "cron(...), rate(...) or at(...), as Application Auto Scaling takes it",
+            r"cron\([^()]+\)|at\([^()]+\)",
+            "cron(...) or at(...), as Application Auto Scaling takes it",
         ),
     ]
-    """When: cron(...), rate(...) or at(...), as Application Auto Scaling takes it."""
-    timezone: Annotated[
-        str,
-        Words(
-            r"UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+",
-            "UTC or a zone such as Europe/Berlin",
-        ),
-    ] = "UTC"
+    """When: cron(...) or at(...), as Application Auto Scaling takes it, without L, W or
+    `#`."""
+    timezone: Zone = "UTC"
     """Whose clock."""
     range: Bounds
     """The bounds from then on."""
+
+    @model_validator(mode="after")
+    def _comes_at_all(self) -> Self:
+        try:
+            self.bounds()
+        except ValueError as error:
+            raise refused(str(error), at=("at",), found=self.at) from error
+        return self
+
+    def bounds(self) -> ScheduledBounds:
+        """Return it as rollouts take it; raises ValueError where they would not."""
+        return ScheduledBounds(self.at, self.timezone, self.range.min, self.range.max)
 
 
 class Count(Section):
@@ -104,7 +113,7 @@ class Count(Section):
     cooldown: Cooldown = Field(default_factory=Cooldown)
     """How long scaling rests after it has acted."""
     schedule: tuple[ScheduledRange, ...] = ()
-    """Other bounds at some times."""
+    """Other bounds from some times on: that of the last time that came holds."""
     spot_percentage: Annotated[int, Whole(0, 100, "percent")] | None = None
     """Share of Spot among the tasks from `range.spot_from` on, or of all where that is
     left out: 0 to 100 %. Needs FARGATE_SPOT among the environment's capacity
@@ -115,6 +124,15 @@ class Count(Section):
         """Whether autoscaling sizes the service."""
         targets = (self.cpu_percentage, self.memory_percentage, self.requests)
         return bool(self.schedule) or any(target is not None for target in targets)
+
+    def bounds(self) -> Scaling:
+        """Return between which bounds it is sized, at which times."""
+        schedule = tuple(one.bounds() for one in self.schedule)
+        return Scaling(self.range.min, self.range.max, schedule)
+
+    def scaling(self) -> Scaling | None:
+        """Return its bounds where autoscaling sizes the service."""
+        return self.bounds() if self.scales else None
 
     @property
     def spot(self) -> int:
@@ -131,6 +149,9 @@ class Count(Section):
                 "memory_percentage, requests or schedule",
                 at=("range",),
             )
+        times = [(one.at, one.timezone) for one in self.schedule]
+        if len(set(times)) < len(times):
+            raise refused("each time once", at=("schedule",))
         if self.range.spot_from is not None and self.spot_percentage == 0:
             raise refused(
                 "1 or more, for range.spot_from is given", at=("spot_percentage",)

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -306,6 +307,15 @@ def once(values: Sequence[Any]) -> Any:
     return values
 
 
+def _known_zone(name: str) -> str:
+    """Refuse a zone that nobody knows."""
+    try:
+        ZoneInfo(name)
+    except (LookupError, OSError, ValueError) as error:
+        raise refused(_ZONE) from error
+    return name
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if as_written(value) is not None else value
 
@@ -343,7 +353,14 @@ class _OrOne:
 NAME_FORM = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _NAME = "lower-case letters, digits and single hyphens, beginning with a letter"
 
+_ZONE = "UTC or a zone such as Europe/Berlin"
+
 Flag = Annotated[bool, YesNo()]
+Zone = Annotated[
+    str,
+    Words(r"UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+", _ZONE),
+    AfterValidator(_known_zone),
+]
 Name = Annotated[str, Words(NAME_FORM, _NAME, 32)]
 Text = Annotated[str, FreeText()]
 Port = Annotated[int, Whole(1, 65535)]

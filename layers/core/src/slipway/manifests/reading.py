@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from slipway.domain.service import NETWORK_SETTLE_SECONDS, Mode, Scaling
+from slipway.domain.service import NETWORK_SETTLE_SECONDS, Mode
 from slipway.manifests.environment import Environment
 from slipway.manifests.environment_checks import (
     Member,
@@ -214,13 +214,12 @@ def _record(
 ) -> ServiceRecord:
     service = member.written.model
     mode, reason = _mode(service)
-    bounds = service.count.range
     return ServiceRecord(
         manifest=service,
         mode=mode,
         reason=reason,
         rollout=service.rollout.policy(),
-        scaling=Scaling(bounds.min, bounds.max) if service.count.scales else None,
+        scaling=service.count.scaling(),
         ingress=tuple(member.ingress),
         target_groups=target_group_names(
             environment.name, service, [ingress.path for ingress in member.ingress]

@@ -25,6 +25,7 @@ from slipway.manifests.fields import (
     Text,
     Whole,
     Words,
+    Zone,
     once,
     refused,
 )
@@ -120,13 +121,7 @@ class OpenHours(Section):
         str, Words(r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 09:30 or 22:15")
     ]
     """Until when: 00:00 to 23:59, on the next day where that is before `opens`."""
-    timezone: Annotated[
-        str,
-        Words(
-            r"UTC|[A-Z][A-Za-z]+(/[A-Z][A-Za-z_-]+)+",
-            "UTC or a zone such as Europe/Berlin",
-        ),
-    ] = "UTC"
+    timezone: Zone = "UTC"
     """Whose clock."""
 
     @model_validator(mode="after")

@@ -7,13 +7,14 @@ a second run finds the first one's. Where a value is another resource's id, it i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from slipway.domain.release import Release
 from slipway.domain.resources import Kind, Ref, Scope, Wanted
 from slipway.domain.rollout import ServiceState
 from slipway.domain.scaling import IDLE, resting
-from slipway.domain.service import ALL_TRAFFIC, Slot
+from slipway.domain.service import ALL_TRAFFIC, Scaling, Slot
 from slipway.manifests.bindings import HttpRule, NlbListener, TargetHealth
 from slipway.manifests.environment import Environment, LoadBalancer
 from slipway.manifests.environment_checks import BALANCER
@@ -81,9 +82,12 @@ def scope_of(record: EnvironmentRecord) -> Scope:
 
 
 def desired(
-    record: EnvironmentRecord, standings: Mapping[str, Standing]
+    record: EnvironmentRecord, standings: Mapping[str, Standing], now: datetime
 ) -> list[Wanted]:
-    """Return every resource but the services' records, which need the others' ids."""
+    """Return every resource but the services' records, which need the others' ids.
+
+    Bounds are those that hold at `now`.
+    """
     environment = record.environment
     return [
         *cluster(record),
@@ -94,7 +98,7 @@ def desired(
             one
             for service in record.services
             for one in of_service(
-                service, environment, standings.get(service.manifest.name, NEW)
+                service, environment, standings.get(service.manifest.name, NEW), now
             )
         ),
     ]
@@ -330,7 +334,7 @@ def _listeners(name: str, balancer: LoadBalancer) -> Iterator[Wanted]:
 
 
 def of_service(
-    service: ServiceRecord, environment: Environment, standing: Standing
+    service: ServiceRecord, environment: Environment, standing: Standing, now: datetime
 ) -> Iterator[Wanted]:
     """Give what is one service's own, but its record and its security group."""
     manifest = service.manifest
@@ -342,8 +346,8 @@ def of_service(
         is_network = isinstance(ingress.rule, NlbListener)
         binding = _network_binding if is_network else _binding
         yield from binding(service, environment, standing, number, ingress)
-    yield from slots(service, environment, standing)
-    yield from scaling(service, standing)
+    yield from slots(service, environment, standing, now)
+    yield from scaling(service, standing, now)
 
 
 def registry_service(service: ServiceRecord, environment: Environment) -> Wanted:
@@ -605,7 +609,7 @@ def family_of(environment: Environment, service: str) -> str:
 
 
 def slots(
-    service: ServiceRecord, environment: Environment, standing: Standing
+    service: ServiceRecord, environment: Environment, standing: Standing, now: datetime
 ) -> Iterator[Wanted]:
     """Give both slots, and a task definition that names them before any release."""
     manifest = service.manifest
@@ -622,7 +626,7 @@ def slots(
         },
         service=manifest.name,
     )
-    state, bounds = standing.state, manifest.count.range
+    state, bounds = standing.state, manifest.count.bounds().at(now)
     found_by = []
     if environment.namespace is not None and manifest.image.port is not None:
         found_by = [Ref(Kind.REGISTRY_SERVICE, manifest.name)]
@@ -654,7 +658,7 @@ def slots(
                 **redeploying,
                 "task_definition": (standing.revision if serves else None)
                 or Ref(Kind.TASK_DEFINITION, family),
-                "tasks": bounds.min if serves and state is not None else 0,
+                "tasks": bounds.min_tasks if serves and state is not None else 0,
                 "subnets": list(environment.subnets),
                 "security_groups": [
                     own_group(service, environment),
@@ -716,8 +720,12 @@ def _capacity(service: ServiceRecord) -> list[Any]:
 # ----------------------------------------------------- scaling
 
 
-def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
+def scaling(
+    service: ServiceRecord, standing: Standing, now: datetime
+) -> Iterator[Wanted]:
     """Give both slots' scalable targets, policies and scheduled bounds.
+
+    An idle slot has the same, for it may serve next; its target suspends them.
 
     A rollout has bounds of its own: those of a service in rollout are not compared.
     """
@@ -726,7 +734,7 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
     name = service.manifest.name
     for slot in Slot:
         serves = _serves(service, standing, slot)
-        bounds = asdict(resting(service.scaling) if serves else IDLE)
+        bounds = asdict(resting(service.scaling.at(now)) if serves else IDLE)
         ecs_service = service.slots[slot]
         yield Wanted(
             Kind.SCALABLE_TARGET,
@@ -737,6 +745,7 @@ def scaling(service: ServiceRecord, standing: Standing) -> Iterator[Wanted]:
             service=name,
         )
         yield from _policies(service, slot, ecs_service)
+        yield from _scheduled(service.scaling, name, ecs_service, now)
 
 
 def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[Wanted]:
@@ -763,6 +772,33 @@ def _policies(service: ServiceRecord, slot: Slot, ecs_service: str) -> Iterator[
             },
             frozenset({"of"}),
             service=service.manifest.name,
+        )
+
+
+def _scheduled(
+    scaling: Scaling, service: str, ecs_service: str, now: datetime
+) -> Iterator[Wanted]:
+    """Give the times at which a slot that serves gets other bounds.
+
+    What has come and will not come again is not wanted any more.
+    """
+    for number, one in enumerate(scaling.schedule, start=1):
+        if one.is_over(now):
+            continue
+        yield Wanted(
+            Kind.SCHEDULED_ACTION,
+            f"{ecs_service}-{number}",
+            f"{one.min_tasks} to {one.max_tasks} tasks from then on",
+            {
+                "of": ecs_service,
+                "at": one.at,
+                "timezone": one.timezone,
+                "min_tasks": one.min_tasks,
+                "max_tasks": one.max_tasks,
+            },
+            frozenset({"of"}),
+            service=service,
+            whole=True,
         )
 
 

@@ -21,11 +21,6 @@ def not_done(record: EnvironmentRecord) -> Iterator[Refusal]:
                 "is no other: say rollout.strategy: batches"
             )
             yield Refusal(Kind.RECORD, name, reason, name)
-        if service.manifest.count.schedule:
-            reason = (
-                "count.schedule: Slipway gives no bounds by the clock yet: take it out"
-            )
-            yield Refusal(Kind.RECORD, name, reason, name)
 
 
 def not_heeded(record: EnvironmentRecord) -> Iterator[str]:

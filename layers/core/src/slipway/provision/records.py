@@ -15,7 +15,7 @@ def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Se
     """Return the record of a service; what is not there yet goes by its name."""
     manifest = service.manifest
     host, repository = _registry(manifest.image.location, environment)
-    bounds = manifest.count.range
+    bounds = manifest.count.bounds()
     return Service(
         name=manifest.name,
         repository=repository,
@@ -25,8 +25,8 @@ def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Se
             service, environment, (ids.shown(own_group(service, environment)),)
         ),
         bindings=tuple(_bindings(service, environment, ids)),
-        min_tasks=bounds.min,
-        max_tasks=bounds.max,
+        min_tasks=bounds.least,
+        max_tasks=bounds.most,
         tag_pattern=manifest.image.tag,
         rollout=service.rollout,
         scaling=service.scaling,
