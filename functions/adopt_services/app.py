@@ -33,10 +33,13 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     ids, _ = look(
         record,
         grounds(record),
+        app.namespaces,
         app.security_groups,
         app.load_balancers,
+        app.registry_services,
         app.listeners,
         app.target_groups,
+        app.network_listeners,
         app.listener_rules,
     )
     adopted = [

@@ -37,6 +37,7 @@ SERVICES = {
     "elbv2": ("elbv2", "elasticloadbalancing"),
     "elbv2_ingress": ("elbv2", "elasticloadbalancing"),
     "elbv2_network": ("elbv2", "elasticloadbalancing"),
+    "elbv2_giving": ("elbv2", "elasticloadbalancing"),
     "elbv2_room": ("elbv2", "elasticloadbalancing"),
     "events": ("events", "events"),
     "iam": ("iam", "iam"),
