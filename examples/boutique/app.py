@@ -2,7 +2,8 @@
 
 It listens on ADDRESS:PORT, asks each service it CALLS through the internal load
 balancer, and answers with what it is and what it heard. It needs the standard library
-only and starts in a tenth of a second, since a demonstration starts it many times.
+only and starts in a tenth of a second, since a demonstration starts it many times. A
+service that FINDS others in the registry asks these by finder.py, which needs more.
 
 Environment:
     SERVICE        the service's name
@@ -10,6 +11,7 @@ Environment:
     DIGEST, IMAGE  the image's digest, and its content as JSON
     CALLS          hosts of the services asked, with spaces between; the first label of
                    each is the service's name
+    FINDS          services asked by the registry's weights (finder.py)
     GREETING       what every answer says, where it is given
     LOAD_BALANCER  host:port of the internal load balancer
     CALL_TIMEOUT_SECONDS   how long to wait for a service asked; below the load
@@ -38,7 +40,14 @@ from typing import Any
 from http1 import TRACE_HEADER, LoadBalancer, read_head
 
 HEALTH_PATH = "/healthz"
-REASONS = {200: "OK", 500: "Internal Server Error", 502: "Bad Gateway"}
+REASONS = {
+    200: "OK",
+    421: "Misdirected Request",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+}
+NAME_HEADER = "slipway-service"
+"""Whom a caller means and who answers: slipway_client.identity, in plain Python."""
 
 type Answer = tuple[int, dict[str, Any]]
 
@@ -63,6 +72,11 @@ class Boutique:
             environment.get("LOAD_BALANCER", "127.0.0.1:80"),
             float(environment.get("CALL_TIMEOUT_SECONDS", "2")),
         )
+        self.finder: Any = None
+        if environment.get("FINDS"):
+            from finder import Finder  # noqa: PLC0415  half a second for those who need it
+
+            self.finder = Finder(environment)
         self._served = count(1)
         self._fail_every: int = self.image.get("fail_every") or 0
         self.stopping = asyncio.Event()
@@ -85,8 +99,8 @@ class Boutique:
                     self._busy += 1
                     self._quiet.clear()
                     try:
-                        status, body = await self.answer(
-                            first.split(" ", 2)[1], headers.get(TRACE_HEADER, "")
+                        status, body = await self.respond(
+                            first.split(" ", 2)[1], headers
                         )
                         writer.write(self._response(status, body))
                         await writer.drain()
@@ -98,6 +112,13 @@ class Boutique:
             self._open.discard(writer)
             writer.close()
 
+    async def respond(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Answer one request, unless another service is meant: then do nothing."""
+        own = self.about["service"]
+        if headers.get(NAME_HEADER, own) != own:
+            return 421, {"service": own}
+        return await self.answer(path, headers.get(TRACE_HEADER, ""))
+
     async def answer(self, path: str, trace: str) -> Answer:
         """Answer one request; a health check never asks another service."""
         if path == HEALTH_PATH:
@@ -107,8 +128,12 @@ class Boutique:
             await asyncio.Event().wait()
         if self._fail_every and number % self._fail_every == 0:
             return 500, {**self.about, "error": f"fails every {self._fail_every}th"}
-        names = list(self.calls)
-        heard = await asyncio.gather(*(self._ask(name, trace) for name in names))
+        found = self.finder.names() if self.finder else []
+        names = [*self.calls, *found]
+        heard = await asyncio.gather(
+            *(self._ask(name, trace) for name in self.calls),
+            *(self.finder.ask(name, trace) for name in found),
+        )
         body = {
             **self.about,
             "heard": dict(zip(names, (said for _, said in heard), strict=True)),
@@ -130,7 +155,7 @@ class Boutique:
         head = (
             f"HTTP/1.1 {status} {REASONS[status]}\r\n"
             f"content-type: application/json\r\ncontent-length: {len(content)}\r\n"
-            f"{close}\r\n"
+            f"{NAME_HEADER}: {self.about['service']}\r\n{close}\r\n"
         )
         return head.encode("latin-1") + content
 
@@ -138,6 +163,8 @@ class Boutique:
         """Listen until SIGTERM; then finish what was asked and return."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stopping.set)
+        if self.finder:
+            await asyncio.to_thread(self.finder.warm)
         server = await asyncio.start_server(
             self.serve_connection, address, port, backlog=512
         )

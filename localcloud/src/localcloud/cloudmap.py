@@ -82,6 +82,19 @@ class CloudMap:
             },
         )
 
+    def answer(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Answer what a service's caller asks, by another way than boto3's."""
+        asked = {
+            "DiscoverInstances": self._discover,
+            "DiscoverInstancesRevision": self._discover_revision,
+            "GetServiceAttributes": self._get_attributes,
+            "ListNamespaces": self._list_namespaces,
+            "ListServices": self._list_services,
+        }
+        if operation not in asked:
+            raise NotModelled(f"{operation} by a task")
+        return asked[operation](params)
+
     # --------------------------------------------------------------------- ECS's part
 
     def knows(self, service: str) -> bool:

@@ -1,5 +1,7 @@
 """The bound on failed requests is the product that the documentation states."""
 
+from dataclasses import replace
+
 import pytest
 from localcloud.delays import Delays
 from localcloud.demo.bound import Bound, bound
@@ -30,6 +32,11 @@ def test_the_time_is_the_sum_of_all_that_must_pass() -> None:
 
 def test_the_requests_are_the_share_that_fails_in_that_time() -> None:
     assert of().requests == pytest.approx(0.1 * 0.2 * 4.0 * 298)
+
+
+def test_callers_by_the_registry_ask_once_more_and_hear_of_weights_later() -> None:
+    found = replace(of(), found_delay_seconds=48)
+    assert found.requests == pytest.approx(0.1 * 0.2 * 4.0 * (298 + 298 + 48))
 
 
 def test_fewer_requests_take_longer_to_be_enough() -> None:

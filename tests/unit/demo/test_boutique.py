@@ -10,7 +10,7 @@ from slipway.domain.service import JudgePolicy, Mode, RolloutPolicy, Step
 
 REPOSITORY = Path(__file__).parents[3]
 GRAPH = {
-    "cartservice": (7070, ()),
+    "cartservice": (7070, ("productcatalogservice",)),
     "currencyservice": (7000, ()),
     "frontend": (8080, ("productcatalogservice", "cartservice", "currencyservice")),
     "productcatalogservice": (3550, ()),

@@ -36,6 +36,29 @@ class Hop:
         return self.answered and 200 <= self.status < 500  # noqa: PLR2004  HTTP
 
 
+FOUND = "found in the registry"
+"""Stands for the load balancer of a call that met none."""
+
+
+def read_call(line: str) -> Hop:
+    """Read one row of a caller by the registry (examples/boutique/finder.py)."""
+    row: dict[str, Any] = json.loads(line)
+    return Hop(
+        trace=row["trace"],
+        request="",
+        start=row["start"],
+        seconds=row["seconds"],
+        load_balancer=FOUND,
+        host=row["service"],
+        rule="",
+        target_group=None,
+        upstream=row["upstream"],
+        status=row["status"],
+        flags=row.get("error", ""),
+        answered=row["upstream"] is not None,
+    )
+
+
 def read_hop(line: str) -> Hop:
     """Read one row of the log as envoy_config writes it."""
     row: dict[str, Any] = json.loads(line)

@@ -30,6 +30,9 @@ class Bound:
     weight_delay_seconds: float
     restore_seconds: float
     """From the verdict to the weights' return, as measured."""
+    found_delay_seconds: float | None = None
+    """How long callers by the registry still go by old weights, where there are any:
+    each user's request asks the release once more through them."""
 
     @property
     def seconds(self) -> float:
@@ -46,7 +49,10 @@ class Bound:
     @property
     def requests(self) -> float:
         """The requests that may fail."""
-        return self.weight * self.failure_rate * self.requests_per_second * self.seconds
+        seconds = self.seconds
+        if self.found_delay_seconds is not None:
+            seconds += self.seconds + self.found_delay_seconds
+        return self.weight * self.failure_rate * self.requests_per_second * seconds
 
     def as_json(self) -> Mapping[str, float]:
         """Return the factors, and the bound itself as `requests`."""
@@ -60,6 +66,7 @@ def bound(
     failure_rate: float,
     requests_per_second: float,
     restore_seconds: float,
+    found_delay_seconds: float | None = None,
 ) -> Bound:
     """Return the bound for a release that fails in its rollout's first step."""
     weight = policy.steps[0].weight_percent / 100
@@ -76,4 +83,5 @@ def bound(
         + policy.judge.min_requests / per_second,
         weight_delay_seconds=delays.propagation_seconds,
         restore_seconds=restore_seconds,
+        found_delay_seconds=found_delay_seconds,
     )

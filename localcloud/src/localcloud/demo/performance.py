@@ -21,7 +21,7 @@ from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.delays import Delays
 from localcloud.demo import alb_metrics, scenes
-from localcloud.demo.access_log import Hop
+from localcloud.demo.access_log import Hop, read_call
 from localcloud.demo.applied import PlayedRun
 from localcloud.demo.applying import Applying, Run, writes
 from localcloud.demo.blame import Directory, Failure, failures
@@ -30,10 +30,13 @@ from localcloud.demo.boutique import Boutique, entry_host
 from localcloud.demo.decisions import Decision, Decisions
 from localcloud.demo.envoy import EnvoyDataPlane
 from localcloud.demo.envoy_config import Timing
+from localcloud.demo.found import LAG_SECONDS, Followed, followed
 from localcloud.demo.load import Load, answer
 from localcloud.demo.processes import ProcessTaskRuntime
+from localcloud.demo.registry_endpoint import RegistryEndpoint
 from localcloud.demo.report import Report, SceneReport, receipt_as_json
 from localcloud.demo.scenes import Applied, Observed, Push, Scene
+from localcloud.demo.tail import Tail
 from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, Screen
 
@@ -120,6 +123,7 @@ class Performance:
                 followers = [
                     group.create_task(self._plane.log.follow()),
                     group.create_task(self._load.sent.follow()),
+                    group.create_task(self._calls.follow()),
                     group.create_task(self._keep_showing()),
                 ]
                 for number, scene in enumerate(planned, 1):
@@ -140,6 +144,7 @@ class Performance:
             self._plane.log.read_new()
             await asyncio.sleep(SETTLE_SECONDS)
             self._plane.log.read_new()
+            self._calls.read_new()
         return self._final_report(len(planned))
 
     # ---------------------------------------------------------------------- bringing up
@@ -155,6 +160,10 @@ class Performance:
         )
         await self._plane.start()
         stack.push_async_callback(self._plane.close)
+        self._endpoint = RegistryEndpoint()
+        await self._endpoint.start()
+        stack.push_async_callback(self._endpoint.close)
+        self._calls = Tail(settings.folder / "calls.jsonl", read_call)
         self._runtime = ProcessTaskRuntime(
             self._clock,
             self._boutique.app,
@@ -162,6 +171,11 @@ class Performance:
             {
                 "LOAD_BALANCER": self._plane.address_of(f"{ENVIRONMENT}-internal"),
                 "CALL_TIMEOUT_SECONDS": str(CALL_TIMEOUT_SECONDS / settings.factor),
+                "CALL_LOG": str(self._calls.path),
+                "AWS_ENDPOINT_URL_SERVICEDISCOVERY": self._endpoint.url,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
             },
         )
         stack.push_async_callback(self._runtime.close)
@@ -178,6 +192,7 @@ class Performance:
             },
             delays=self._delays,
         )
+        self._endpoint.answer = self._cloud.cloud_map.answer
         stack.push_async_callback(self._close_cloud)
         self._plane.log.subscribe(self._measure)
         self._boutique.settle(self._cloud.network)
@@ -351,9 +366,8 @@ class Performance:
         return Directory(self._runtime.tenancies)
 
     def _failures(self) -> list[Failure]:
-        return failures(
-            self._load.sent.rows, self._plane.log.rows, self._directory(), self._bad
-        )
+        hops = [*self._plane.log.rows, *self._calls.rows]
+        return failures(self._load.sent.rows, hops, self._directory(), self._bad)
 
     def _report(
         self, played: Played | PlayedRun, failed: Sequence[Failure]
@@ -390,6 +404,14 @@ class Performance:
         found = scenes.complaints(scene, observed)
         found += sorted({each.reason for each in mine if not each.by_bad_release})
         receipt = self._receipt(played, limit)
+        shares = self._followed(played)
+        found += [
+            f"callers by the registry sent {each.share:.1%} at {each.weight_percent} %"
+            for each in shares
+            if not each.is_near
+        ]
+        if shares:
+            receipt["found"] = [each.as_json() for each in shares]
         return SceneReport(
             name=scene.name,
             expected=", ".join(sorted(set(scene.outcomes.values()))),
@@ -400,6 +422,29 @@ class Performance:
             complaints=found,
             receipt=receipt,
         )
+
+    def _followed(self, played: Played) -> list[Followed]:
+        """Return what callers by the registry sent to a release at each step."""
+        (entry, *others) = played.entries.values()
+        if others or entry is None or entry.receipt is None:
+            return []
+        at = {mark.name: mark.at for mark in entry.receipt.marks}
+        name = entry.rollout.service.name
+        steps = []
+        for number, step in enumerate(entry.rollout.steps):
+            begin, end = (at.get(f"shifted-{n}") for n in (number, number + 1))
+            end = end or at.get("promoted")
+            if begin is not None and end is not None:
+                lagged = begin + timedelta(seconds=LAG_SECONDS)
+                span = self._real(lagged), self._real(end)
+                steps.append((step.weight_percent, *span))
+        calls = [hop for hop in self._calls.rows if hop.host == name]
+        return followed(calls, self._directory(), played.digests, steps)
+
+    def _real(self, modelled: datetime) -> float:
+        """Turn a modelled time into a real one, seconds of the Unix epoch."""
+        ago = (self._clock.now() - modelled).total_seconds()
+        return time.time() - ago / self._settings.factor
 
     def _bound(self, played: Played, sent: int) -> Bound | None:
         """Return the bound, where the release was caught in its first step."""
@@ -419,6 +464,11 @@ class Performance:
             failure_rate=rate,
             requests_per_second=sent / seconds,
             restore_seconds=(restored - judged).total_seconds(),
+            found_delay_seconds=(
+                LAG_SECONDS
+                if any(h.host == entry.rollout.service.name for h in self._calls.rows)
+                else None
+            ),
         )
 
     @staticmethod
@@ -443,6 +493,8 @@ class Performance:
             sent=len(self._load.sent.rows),
             failed=len(failed),
             failed_not_by_bad_release=sum(not each.by_bad_release for each in failed),
+            found=len(self._calls.rows),
+            found_lost=sum(not hop.answered for hop in self._calls.rows),
             scenes=[self._report(played, failed) for played in self._played],
             scenes_planned=planned,
         )

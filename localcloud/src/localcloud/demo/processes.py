@@ -42,8 +42,9 @@ class Tenancy:
 class ProcessTaskRuntime:
     """A TaskRuntime (localcloud.seams) that runs one program for every task.
 
-    `program` is a file that Python runs with the standard library only; the image's
-    content and the task's environment tell it what to be (examples/boutique/app.py).
+    `program` is a file that Python runs with the standard library only, unless the
+    task's environment says whom it FINDS; the image's content and that environment tell
+    it what to be (examples/boutique/app.py).
     `folder` takes one log per task. `environment` is added to every task's own.
     The process stands for the main container; sidecars are recorded, not run.
     """
@@ -78,10 +79,12 @@ class ProcessTaskRuntime:
                 "CannotPullContainerError: pull image manifest has been retried 5 "
                 f"time(s): failed to resolve ref {task.image_digest}",
             )
+        described = self._describe(task)
+        bare = [] if "FINDS" in described else ["-S", "-E", "-s"]
         process = await leash.spawn(
-            [sys.executable, "-S", "-E", "-s", self._program],
+            [sys.executable, *bare, self._program],
             log=self._folder / f"{task.ecs_service}-{task.task_arn[-8:]}.log",
-            environment=self._describe(task),
+            environment=described,
             stdout=PIPE,
         )
         self._processes[task.task_arn] = process

@@ -41,6 +41,10 @@ class Report:
     sent: int
     failed: int
     failed_not_by_bad_release: int
+    found: int
+    """Calls between services that find each other in the registry."""
+    found_lost: int
+    """Of these, the ones that no task answered."""
     scenes: Sequence[SceneReport]
     scenes_planned: int
 
@@ -56,6 +60,10 @@ class Report:
             found.append(
                 f"{self.failed_not_by_bad_release} requests failed by no bad release"
             )
+        if not self.found:
+            found.append("no service found another in the registry")
+        if self.found_lost:
+            found.append(f"{self.found_lost} calls by the registry got no answer")
         return found
 
     @property
@@ -73,6 +81,7 @@ class Report:
                 "sent": self.sent,
                 "failed": self.failed,
                 "failed_not_by_bad_release": self.failed_not_by_bad_release,
+                "found": {"calls": self.found, "lost": self.found_lost},
             },
             "scenes": [
                 {

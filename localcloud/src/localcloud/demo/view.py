@@ -214,6 +214,10 @@ def summary(report: Report) -> RenderableType:
             f"{report.failed_not_by_bad_release} of these were not the fault of a bad "
             "release."
         ),
+        Text(
+            f"{report.found} calls of services that find others in the registry, "
+            f"{report.found_lost} without an answer."
+        ),
         Text.assemble(
             ("All is well. ", "bold green")
             if report.ok
@@ -231,6 +235,11 @@ def _reasons(report: Report) -> Iterator[Text]:
         if len(reasons) == 1:
             (reason,) = reasons.values()
             yield Text.assemble((f"{scene.name}: ", "bold"), reason)
+        for each in scene.receipt.get("found", ()):
+            yield Text(
+                f"  at {each['weight_percent']} %, callers by the registry sent it "
+                f"{each['share_percent']} % of {each['calls']} calls"
+            )
         for complaint in scene.complaints:
             yield Text(f"{scene.name}: {complaint}", "red")
     for complaint in report.complaints:
