@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 from slipway.domain.planning import Plan, Verb
 from slipway.domain.provision_run import Result
 from slipway.estate import Estate, wire
@@ -16,10 +17,11 @@ from slipway.manifests.reading import ENVIRONMENT_FILE
 from slipway.provisioning import whole_plan
 from slipway.wiring import Settings
 from slipway_cli import patience
+from slipway_cli.adoption.adopting import Asked, Rejected, carry_out, examine, write
 from slipway_cli.applying import Applied, apply, plan_lines
 
 from localcloud import blocking
-from localcloud.api import Call
+from localcloud.api import REGION, Call
 from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.demo.boutique import Boutique
@@ -101,6 +103,24 @@ class Applying:
         )
         return Run(planned, applied, self._clock.time() - began)
 
+    async def adopt(
+        self, ecs_service: str, name: str, tell: Callable[[str], None]
+    ) -> Applied | Rejected:
+        """Adopt a service as `slipway adopt` does; say why where it cannot be."""
+        record = self._boutique.record()
+        asked = Asked(ecs_service, name, self._boutique.manifests, ENVIRONMENT_FILE)
+
+        def call(estate: Estate) -> Applied | Rejected:
+            found = examine(asked, record, estate, _client)
+            if isinstance(found, Rejected):
+                return found
+            write(found)
+            return carry_out(
+                found, estate, _client, timeout_seconds=RUN_SECONDS, tell=tell
+            )
+
+        return await self._blocking(call)
+
     async def plan(self) -> Plan:
         """Return what there is to do, as `slipway plan` does."""
         record = self._boutique.record()
@@ -128,6 +148,10 @@ class Applying:
             return await blocking.spawn(call, estate)
         finally:
             patience.use(time.sleep)
+
+
+def _client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
 def writes(calls: Sequence[Call]) -> list[str]:

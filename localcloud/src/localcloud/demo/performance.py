@@ -15,16 +15,18 @@ from slipway.domain.provision_run import Result
 from slipway.domain.receipt import FIRST_TRAFFIC
 from slipway.domain.restore import Move
 from slipway.gateways.journal import Entry, Journal
+from slipway_cli.adoption.adopting import Rejected
 
 from localcloud.api import REGION
 from localcloud.clock import Clock
 from localcloud.cloud import LocalCloud
 from localcloud.delays import Delays
-from localcloud.demo import alb_metrics, scenes
+from localcloud.demo import alb_metrics, by_hand, scenes
 from localcloud.demo.access_log import Hop, read_call
+from localcloud.demo.adopted import PlayedAdoption
 from localcloud.demo.applied import PlayedRun
 from localcloud.demo.applying import Applying, Run, writes
-from localcloud.demo.blame import Directory, Failure, failures
+from localcloud.demo.blame import Directory, Failure, Sent, failures
 from localcloud.demo.bound import Bound, bound
 from localcloud.demo.boutique import Boutique, entry_host
 from localcloud.demo.decisions import Decision, Decisions
@@ -35,7 +37,7 @@ from localcloud.demo.load import Load, answer
 from localcloud.demo.processes import ProcessTaskRuntime
 from localcloud.demo.registry_endpoint import RegistryEndpoint
 from localcloud.demo.report import Report, SceneReport, receipt_as_json
-from localcloud.demo.scenes import Applied, Observed, Push, Scene
+from localcloud.demo.scenes import Adopted, AnyScene, Applied, Observed, Push, Scene
 from localcloud.demo.tail import Tail
 from localcloud.demo.traffic_view import slot_rows
 from localcloud.demo.view import Picture, Screen
@@ -53,6 +55,8 @@ POLL_SECONDS = 0.25
 """Real time between two looks at the journal, and between two pictures."""
 SETTLE_SECONDS = 0.5
 """Real time in which the last rows of a scene are written."""
+ASKED_ON_SECONDS = 2.0
+"""Real time in which users go on to ask what was adopted."""
 
 
 CLOSE_SECONDS = 5.0
@@ -85,6 +89,9 @@ class Played:
     violations: list[str]
 
 
+type AnyPlayed = Played | PlayedRun | PlayedAdoption
+
+
 class Performance:
     """One run of the demonstration."""
 
@@ -92,7 +99,7 @@ class Performance:
         self,
         settings: Settings,
         screen: Screen,
-        under_load: Sequence[Scene | Applied] = scenes.UNDER_LOAD,
+        under_load: Sequence[AnyScene] = scenes.UNDER_LOAD,
     ) -> None:
         self._settings = settings
         self._under_load = under_load
@@ -107,7 +114,9 @@ class Performance:
         self._services: list[Service] = []
         """As provisioning wrote them down; none before."""
         self._began = time.time()
-        self._played: list[Played | PlayedRun] = []
+        self._played: list[AnyPlayed] = []
+        self._asked_besides: list[Sent] = []
+        """Requests to what was made by hand."""
         self._reports: list[SceneReport] = []
         self._bad: set[str] = set()
         self._scene = "Bringing up the local cloud"
@@ -239,10 +248,12 @@ class Performance:
 
     # ------------------------------------------------------------------------- playing
 
-    async def _play_any(self, scene: Scene | Applied) -> None:
+    async def _play_any(self, scene: AnyScene) -> None:
         self._scene, self._story = scene.name, scene.story
         if isinstance(scene, Applied):
-            played: Played | PlayedRun = await self._apply(scene)
+            played: AnyPlayed = await self._apply(scene)
+        elif isinstance(scene, Adopted):
+            played = await self._adopt(scene)
         else:
             played = await self._play(scene)
         self._played.append(played)
@@ -274,6 +285,60 @@ class Performance:
             said,
             self._new_violations(),
         )
+
+    async def _adopt(self, scene: Adopted) -> PlayedAdoption:
+        """Put a service up by hand, let users ask it, and adopt it meanwhile."""
+        began, settings = time.time(), self._settings
+        image = scenes.push(by_hand.SERVICE, "v1").image
+        group = by_hand.make(self._cloud, ENVIRONMENT, image)
+        await self._healthy(group, by_hand.TASKS)
+        await self._clock.sleep(self._delays.propagation_seconds)
+        folder = settings.folder / by_hand.SERVICE
+        folder.mkdir()
+        users = Load(self._boutique.load_generator, folder)
+        tasks = by_hand.tasks(ENVIRONMENT)
+        try:
+            await users.start(self._entry, by_hand.HOST, settings.rate)
+            found = await self._applying.adopt(
+                by_hand.NAME, by_hand.SERVICE, self._tell
+            )
+            await asyncio.sleep(ASKED_ON_SECONDS)
+            left = await self._applying.plan()
+            await users.stop()
+        finally:
+            users.kill()
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._plane.log.read_new()
+        if by_hand.SERVICE in self._journal.services():
+            self._cloud.monitor.watch(self._journal.service(by_hand.SERVICE))
+        rows = list(users.sent.rows)
+        self._asked_besides += rows
+        problems: tuple[object, ...] = ()
+        applied = None
+        if isinstance(found, Rejected):
+            problems = (*found.reasons, *found.problems)
+        else:
+            applied = found
+        return PlayedAdoption(
+            scene,
+            began,
+            time.time(),
+            applied,
+            "; ".join(map(str, problems)),
+            len(tasks - by_hand.tasks(ENVIRONMENT)),
+            len(rows),
+            sum(each.failed for each in rows),
+            left,
+            self._new_violations(),
+        )
+
+    async def _healthy(self, group: str, needed: int) -> None:
+        """Wait until a target group has so many healthy targets, or time is up."""
+        deadline = self._clock.time() + SCENE_SECONDS
+        while self._clock.time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._cloud.elb.healthy(group) >= needed:
+                return
 
     def _tell(self, text: str) -> None:
         """Say what is done with manifests."""
@@ -367,15 +432,16 @@ class Performance:
 
     def _failures(self) -> list[Failure]:
         hops = [*self._plane.log.rows, *self._calls.rows]
-        return failures(self._load.sent.rows, hops, self._directory(), self._bad)
+        sent = [*self._load.sent.rows, *self._asked_besides]
+        return failures(sent, hops, self._directory(), self._bad)
 
-    def _report(
-        self, played: Played | PlayedRun, failed: Sequence[Failure]
-    ) -> SceneReport:
+    def _report(self, played: AnyPlayed, failed: Sequence[Failure]) -> SceneReport:
         sent = sum(
             played.began <= each.start < played.ended for each in self._load.sent.rows
         )
         mine = [f for f in failed if played.began <= f.sent.start < played.ended]
+        if isinstance(played, PlayedAdoption):
+            return played.report(sent, len(mine) - played.failed)
         if isinstance(played, PlayedRun):
             return played.report(sent, len(mine))
         return self._report_of_releases(played, sent, mine)
@@ -490,7 +556,7 @@ class Performance:
         return Report(
             seconds=time.time() - self._began,
             clock_factor=self._settings.factor,
-            sent=len(self._load.sent.rows),
+            sent=len(self._load.sent.rows) + len(self._asked_besides),
             failed=len(failed),
             failed_not_by_bad_release=sum(not each.by_bad_release for each in failed),
             found=len(self._calls.rows),

@@ -85,6 +85,18 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """A service that was made by hand, adopted while users ask it."""
+
+    name: str
+    story: str
+    """What happens, in a few words for whoever watches."""
+
+
+type AnyScene = Scene | Applied | Adopted
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedRun:
     """What applying manifests came to."""
 
@@ -128,7 +140,7 @@ PROVISION = Applied(
 )
 """Played first."""
 
-UNDER_LOAD: tuple[Scene | Applied, ...] = (
+UNDER_LOAD: tuple[AnyScene, ...] = (
     Scene(
         name="good release",
         story="productcatalogservice v2 goes 10, 50, 100 % and is promoted",
@@ -169,6 +181,10 @@ UNDER_LOAD: tuple[Scene | Applied, ...] = (
         story="the frontend gets another greeting: the same image, as a new release",
         verbs=frozenset({Verb.CHANGE, Verb.ROLL_OUT}),
         edit=Edit("frontend", "GREETING", "welcome back"),
+    ),
+    Adopted(
+        name="service adopted",
+        story="ads were put up by hand: adopted while users ask, no task is replaced",
     ),
     Applied(
         name="the same manifests again",
