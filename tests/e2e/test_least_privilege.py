@@ -26,6 +26,20 @@ IN_BATCHES = {
 }
 """What stages do for services without rules, whose rollouts are told elsewhere
 (test_batches)."""
+_LISTENERS = {"elasticloadbalancing:DescribeListeners"}
+BEHIND_NETWORK = dict.fromkeys(
+    (
+        "AcquireLease",
+        "LaunchCandidate",
+        "Promote",
+        "Restore",
+        "RetireSlot",
+        "ShiftTraffic",
+    ),
+    _LISTENERS,
+)
+"""What stages do for services behind Network Load Balancers, whose rollouts are told
+elsewhere (test_network_balancers)."""
 PROVISIONING = {*stages("provision"), "OnManifestChanged"}
 """What these do is told elsewhere (test_provision_repairs), and held by the code's own
 text (structure/test_least_privilege)."""
@@ -62,6 +76,7 @@ def test_no_function_may_do_what_no_rollout_needs(
         - used[name]
         - LOGGING
         - IN_BATCHES.get(_stage(name), set())
+        - BEHIND_NETWORK.get(_stage(name), set())
         - _polling(name)
         for name, allowed in good.allowed.items()
         if not _provisions(name)
