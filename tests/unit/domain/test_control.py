@@ -283,8 +283,8 @@ def test_a_verb_that_people_may_not_use_is_refused_with_those_they_may(
     with pytest.raises(InvalidRecord) as refused:
         read_command(an_event("command", verb=verb), "test")
     assert str(refused.value) == (
-        "detail.verb must be one of abort, freeze, pause, promote, resume, retry, "
-        f"skip, undo, unfreeze: '{verb}'"
+        "detail.verb must be one of abort, freeze, move, pause, promote, resume, "
+        f"retry, skip, undo, unfreeze: '{verb}'"
     )
 
 

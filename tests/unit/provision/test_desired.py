@@ -233,7 +233,7 @@ def test_a_service_without_a_port_is_in_no_registry() -> None:
 
 
 def said_of(service: dict[str, Any], standing: Standing) -> list[Wanted]:
-    made = desired(record(service), {service["name"]: standing})
+    made = desired(record(service), {service["name"]: standing}, NOW)
     return [one for one in made if one.kind is Kind.REGISTRY_ATTRIBUTES]
 
 
@@ -278,7 +278,7 @@ def behind_wire(
     standing: Standing | None = None, **more: Any
 ) -> dict[tuple[Kind, str], Wanted]:
     standings = {} if standing is None else {"queue": standing}
-    made = desired(record(QUEUE | more, environment=WIRE), standings)
+    made = desired(record(QUEUE | more, environment=WIRE), standings, NOW)
     named = {(one.kind, one.name): one for one in made}
     assert len(named) == len(made), "two resources of one kind have one name"
     return named
