@@ -17,7 +17,6 @@ from slipway.gateways.elbv2 import shares_of
 from slipway_cli.exits import Exit
 
 from tests.e2e.grounds import BOOKKEEPING, READS, ROLLOUT, environment
-from tests.e2e.inventory import inventory
 from tests.e2e.legacy import Legacy, listener_of
 from tests.e2e.road import client
 from tests.integration.cli.desk import Desk, desk, documented
@@ -179,7 +178,7 @@ def test_what_was_adopted_and_never_released_leaves_nothing_behind(
             await legacy.serve(arn, path=None)
             flow = made.traffic.send(arn, 20.0, path="/anything")
             await made.pause(60)
-            before = (inventory(made), rules(arn), legacy.described())
+            before = rules(arn)
             tasks = legacy.tasks()
 
             result = await at.run("adopt", ADOPTED)
@@ -188,13 +187,20 @@ def test_what_was_adopted_and_never_released_leaves_nothing_behind(
             assert result.exit_code == Exit.DONE, result.output
             assert len(rules(arn)) == 3
             await made.pause(60)
+            deaths = Deaths()
+            made.cloud.router.disturb = deaths.strike
             result = await at.run("release-from", "legacy-shop", str(at.folder))
             assert result.exit_code == Exit.DONE, result.output
+            assert {
+                ("ecs:UntagResource", True),
+                ("elbv2:ModifyRule", True),
+                ("elbv2:RemoveTags", True),
+            } <= deaths.died
             await made.pause(60)
             assert flow.totals.failed == 0
             assert legacy.tasks() == tasks
             made.traffic.stop(flow)
-            assert rules(arn) == before[1]
+            assert rules(arn) == before
 
     play(scene)
 
@@ -207,28 +213,9 @@ def test_died_at_any_write_it_is_adopted_once_and_for_all(tmp_path: Path) -> Non
             await legacy.serve(listener)
             scaled(legacy)
             flow = made.traffic.send(listener, 20.0, path="/shop")
-            tasks, died = legacy.tasks(), set[tuple[str, bool]]()
-
-            def strike(call: Call) -> Fault | None:
-                write = f"{call.service}:{call.operation}"
-                reads = call.operation.startswith(READS)
-                if reads or call.service in BOOKKEEPING:
-                    return None
-                for takes_effect in (False, True):
-                    if (write, takes_effect) not in died:
-                        died.add((write, takes_effect))
-                        return Fault(takes_effect=takes_effect, failure=Killed())
-                return None
-
-            def deny(service: str, operation: str, _: Any, caller: str | None) -> None:
-                write = f"{service}:{operation}"
-                reads = operation.startswith(READS) or service in BOOKKEEPING
-                if caller is None and not reads and (write, False) not in died:
-                    died.add((write, False))
-                    raise AwsError("AccessDenied", f"not yet: {write}")
-
-            made.cloud.router.disturb = strike
-            made.cloud.router.before(deny)
+            tasks, deaths = legacy.tasks(), Deaths()
+            made.cloud.router.disturb = deaths.strike
+            made.cloud.router.before(deaths.deny)
             for _ in range(30):
                 ended = await at.run("adopt", ADOPTED, str(at.folder), "--name", "shop")
                 if ended.exit_code == Exit.DONE:
@@ -239,7 +226,7 @@ def test_died_at_any_write_it_is_adopted_once_and_for_all(tmp_path: Path) -> Non
                 "ecs:TagResource",
                 "elbv2:AddTags",
                 "application-autoscaling:DeleteScalingPolicy",
-            } <= {write for write, _ in died}
+            } <= {write for write, _ in deaths.died}
             await made.pause(60)
             assert (await at.on("plan")).exit_code == Exit.DONE
             assert legacy.tasks() == tasks
@@ -250,6 +237,35 @@ def test_died_at_any_write_it_is_adopted_once_and_for_all(tmp_path: Path) -> Non
             assert [p["PolicyName"] for p in policies] == ["legacy-shop-cpu"]
 
     play(scene)
+
+
+class Deaths:
+    """Fails each kind of write once before its effect, and a function's once after."""
+
+    def __init__(self) -> None:
+        self.died: set[tuple[str, bool]] = set()
+
+    def strike(self, call: Call) -> Fault | None:
+        """Kill the function that writes."""
+        write = _write(call.service, call.operation)
+        for takes_effect in (False, True):
+            if write and (write, takes_effect) not in self.died:
+                self.died.add((write, takes_effect))
+                return Fault(takes_effect=takes_effect, failure=Killed())
+        return None
+
+    def deny(self, service: str, operation: str, _: Any, caller: str | None) -> None:
+        """Deny the command what it writes."""
+        write = _write(service, operation)
+        if caller is None and write and (write, False) not in self.died:
+            self.died.add((write, False))
+            raise AwsError("AccessDenied", f"not yet: {write}")
+
+
+def _write(service: str, operation: str) -> str | None:
+    if operation.startswith(READS) or service in BOOKKEEPING:
+        return None
+    return f"{service}:{operation}"
 
 
 def scaled(legacy: Legacy) -> None:

@@ -1762,6 +1762,50 @@ MISTAKES = [
         id="an_override_that_breaks_a_pair",
     ),
     pytest.param(
+        cart(
+            "http: {load_balancer: public, listener: 80, path: /}\n"
+            "adopted: {service: old, container: app}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:4:1: adopted.target_groups: 0 target groups; 1, "
+                "one for http and for each of its additional_rules"
+            ),
+        ],
+        id="an_adopted_service_without_its_group",
+    ),
+    pytest.param(
+        cart(
+            "sidecars: {app: {image: 'envoy:v1'}}\n"
+            "adopted: {service: old, container: app}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:4:25: adopted.container: app; the service's own "
+                "container, which is none of its sidecars"
+            ),
+        ],
+        id="an_adopted_container_that_is_a_sidecar",
+    ),
+    pytest.param(
+        cart(
+            "http:\n"
+            "  load_balancer: public\n"
+            "  listener: 80\n"
+            "  path: /a\n"
+            "  additional_rules:\n"
+            "    - {path: /b, listener: 80, deregistration_delay: 5}\n"
+            "adopted: {service: old, container: app, target_groups: [tg, tg]}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:8:32: http.additional_rules[0]."
+                "deregistration_delay: 5; as for http, for both share target group tg"
+            ),
+        ],
+        id="rules_that_share_an_adopted_group_and_differ",
+    ),
+    pytest.param(
         {"services/mail.yml": "name: mail\n"},
         [
             (

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.domain.adoption import Running
+from slipway.domain.resources import NAME_TAG
 from slipway.errors import NotFound
 from slipway.gateways.ecs_running import RunningServices
 from slipway.gateways.elbv2 import shares_of
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import in_parts, read
+from slipway.provision.desired import PARKING
 
 type Clients = Callable[[str], Any]
 
@@ -174,7 +176,8 @@ def _rules(elb: Any, groups: Sequence[Group]) -> list[Rule]:
         for listener, rule in mine
     ]
     return sorted(
-        rules,
+        # An adoption that is gone on with finds those that Slipway has made since.
+        (one for one in rules if not one.tags.get(NAME_TAG, "").endswith(PARKING)),
         key=lambda one: (
             one.is_default,
             min(order[group] for group in one.groups & order.keys()),
