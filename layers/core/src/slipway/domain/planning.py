@@ -117,14 +117,17 @@ def decide(wanted: Wanted, found: Found | None, ids: Ids) -> Change | Refusal | 
     if found.fault:
         return _refuse(wanted, found.fault)
     differences = dict(_differences(wanted, found, ids))
-    return _changed(wanted, differences) if differences else None
+    return _changed(wanted, found, differences) if differences else None
 
 
-def _changed(wanted: Wanted, differences: Mapping[str, Difference]) -> Change | Refusal:
+def _changed(
+    wanted: Wanted, found: Found, differences: Mapping[str, Difference]
+) -> Change | Refusal:
     said = "; ".join(f"{key} {value}" for key, value in differences.items())
     if not wanted.owned:
         return _refuse(wanted, f"it is not as environment.yaml says: {said}")
-    stuck = sorted(wanted.fixed & differences.keys())
+    # What is not said at all, of a broken record, can be said.
+    stuck = sorted(wanted.fixed & differences.keys() & found.facts.keys())
     if stuck:
         said = "; ".join(f"{key} {differences[key]}" for key in stuck)
         return _refuse(
