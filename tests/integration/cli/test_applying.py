@@ -300,26 +300,30 @@ def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -
         async with desk(tmp_path) as at:
             window = {"opens": "08:00", "closes": "17:00"}
             nlb = {"port": 9000, "load_balancer": "wire"}
-            batches = {"strategy": "batches", "window": window}
+            metric = {"namespace": "shop", "requests": "r", "failures": "f"}
+            judged = {
+                "judge": {"metric": metric},
+                "window": window,
+                "retire_delay": "600s",
+            }
             network = environment(at.made.cloud.network)
             wire = {"type": "network", "create": True, "scheme": "internal"}
             balancers = network["load_balancers"] | {"wire": wire}
-            at.write(
-                network | {"load_balancers": balancers},
-                orders(nlb=nlb, rollout=batches),
-            )
+            behind_wire = orders(nlb=nlb, rollout=judged)
+            del behind_wire["http"]
+            at.write(network | {"load_balancers": balancers}, behind_wire)
             planned = await at.on("plan")
             assert planned.exit_code == Exit.REFUSED, planned.output
             lines = planned.stdout.splitlines()
             assert "! record orders" in lines
-            assert any("nlb: Slipway" in line for line in lines)
+            assert any("rollout.judge.metric: " in line for line in lines)
             assert any(
                 line.startswith("note: orders: rollout.window: ") for line in lines
             )
-            assert lines[-1] == "2 that cannot be"
+            assert lines[-1] == "1 that cannot be"
             code, document = await at.document("apply")
             assert code == document["exit_code"] == Exit.REFUSED, document
-            assert "Network Load Balancers" in document["report"]["problems"][0]
+            assert "Network Load Balancer" in document["report"]["problems"][0]
             assert at.made.writes() == []
 
     play(scene)

@@ -170,6 +170,13 @@ def shares_of(actions: Sequence[Any]) -> dict[str, int]:
     return {g["TargetGroupArn"]: g.get("Weight", 1) for g in groups}
 
 
+def share_of(actions: Sequence[Any], group_arn: str) -> int:
+    """Return the share of a group in what actions forward, in percent."""
+    weights = shares_of(actions)
+    whole = sum(weights.values())
+    return percent(weights.get(group_arn, 0), whole) if whole else 0
+
+
 def shares_in(rules: Iterable[Rule]) -> list[Weights]:
     """Return the slots' shares in each rule that forwards to them."""
     return [rule.shares for rule in rules if rule.shares is not None]

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import CLOSED, percent, routed_to, shares_of
+from slipway.gateways.elbv2 import CLOSED, routed_to, share_of, shares_of
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
@@ -489,7 +489,10 @@ class ListenerRules(Kept):
         groups: Sequence[Found] = (),
     ) -> Found:
         arn = rule["RuleArn"]
-        shares = {f"share of {group.name}": _share(rule, group.id) for group in groups}
+        shares = {
+            f"share of {group.name}": share_of(rule["Actions"], group.id)
+            for group in groups
+        }
         facts = {
             "listener": listener,
             "conditions": sorted(map(_condition, rule["Conditions"])),
@@ -694,13 +697,6 @@ def _with(actions: Sequence[Any], lacking: Sequence[str]) -> list[Any]:
     known = shares_of(actions)
     shares = [*known.items(), *((arn, 0) for arn in lacking)]
     return routed_to(actions, _action(shares))
-
-
-def _share(rule: Any, group_arn: str) -> int:
-    """Return the share of a group in what a rule forwards, in percent."""
-    weights = shares_of(rule["Actions"])
-    whole = sum(weights.values())
-    return percent(weights.get(group_arn, 0), whole) if whole else 0
 
 
 def _action(shares: Sequence[Any] | None) -> Any:

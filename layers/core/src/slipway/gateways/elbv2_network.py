@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import forward
+from slipway.gateways.elbv2 import forward, share_of
 from slipway.gateways.elbv2_ingress import Kept, Listening
 from slipway.gateways.failures import translated
 
@@ -27,6 +27,7 @@ class NetworkListeners(Listening):
 
     def found(self, scope: Scope, wanted: Sequence[Wanted], ids: Ids) -> list[Found]:
         """Return the environment's own, and others on the ports of wanted ones."""
+        groups = ids.of_kind(Kind.TARGET_GROUP)
         there = list(self._listening(ids, network=True))
         labels = self._tags(one["ListenerArn"] for _, one in there)
         found, foreign = [], {}
@@ -34,7 +35,7 @@ class NetworkListeners(Listening):
             mine = labels[one["ListenerArn"]]
             if tags.is_owned(mine, scope):
                 name = tags.name_in(mine, one["ListenerArn"])
-                found.append(self._found(name, balancer.id, one, mine))
+                found.append(self._found(name, balancer.id, one, mine, groups))
             else:
                 foreign[balancer.id, one["Port"]] = one
         known = {one.name for one in found}
@@ -46,7 +47,12 @@ class NetworkListeners(Listening):
         return found
 
     def _found(
-        self, name: str, balancer: str, one: Any, labels: dict[str, str]
+        self,
+        name: str,
+        balancer: str,
+        one: Any,
+        labels: dict[str, str],
+        groups: Sequence[Found] = (),
     ) -> Found:
         certificates = [c["CertificateArn"] for c in one.get("Certificates", [])]
         facts = {
@@ -55,7 +61,9 @@ class NetworkListeners(Listening):
             "protocol": one["Protocol"],
             "certificate": next(iter(certificates), None),
         }
-        parts = {"shares": _shares(one["DefaultActions"])}
+        parts: dict[str, Any] = {"shares": _shares(one["DefaultActions"])}
+        actions = one["DefaultActions"]
+        parts |= {f"share of {g.name}": share_of(actions, g.id) for g in groups}
         service = tags.service_of(labels)
         return Found(self.kind, name, one["ListenerArn"], facts, service, parts=parts)
 

@@ -372,10 +372,13 @@ def registry_attributes(service: ServiceRecord, standing: Standing) -> Wanted:
     manifest, state = service.manifest, standing.state
     weights = None
     if service.ingress:
-        groups = service.target_groups[service.ingress[0].path]
+        first = service.ingress[0]
+        groups = service.target_groups[first.path]
+        is_network = isinstance(first.rule, NlbListener)
+        kind = Kind.NETWORK_LISTENER if is_network else Kind.LISTENER_RULE
         rule = rule_name(manifest.name, 1)
         weights = {
-            service.slots[slot]: Ref(Kind.LISTENER_RULE, rule, f"share of {group}")
+            service.slots[slot]: Ref(kind, rule, f"share of {group}")
             for slot, group in groups.items()
         }
     versions = {}
