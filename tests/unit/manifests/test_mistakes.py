@@ -1768,7 +1768,7 @@ MISTAKES = [
         ),
         [
             (
-                "services/cart.yaml:4:1: adopted.target_groups: 0 target groups; 1, "
+                "services/cart.yaml:4:1: adopted.target_groups: missing; 1, "
                 "one for http and for each of its additional_rules"
             ),
         ],

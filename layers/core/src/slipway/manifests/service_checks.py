@@ -286,7 +286,8 @@ def _adopted(written: Written[Service], _: Environment) -> Iterator[Problem]:
     bound, groups = list(bindings(service)), adopted.target_groups
     if len(groups) != len(bound):
         allowed = f"{len(bound)}, one for http and for each of its additional_rules"
-        yield from written.problem(at, allowed, f"{len(groups)} target groups")
+        found = f"{len(groups)} target groups" if groups else MISSING
+        yield from written.problem(at, allowed, found)
         return
     if adopted.container in service.sidecars:
         allowed = "the service's own container, which is none of its sidecars"
