@@ -5,7 +5,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from slipway.errors import NotFound
-from slipway.manifests.reading import ENVIRONMENT_FILE, SERVICES, Reading, read
+from slipway.manifests.reading import (
+    ENVIRONMENT_FILE,
+    SERVICES,
+    SUFFIX,
+    Reading,
+    read,
+)
 from slipway.manifests.records import EnvironmentRecord, ServiceRecord
 
 
@@ -47,6 +53,11 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+
+
+def service_path(folder: Path, service: str) -> Path:
+    """Return where a service's manifest is."""
+    return folder / SERVICES / f"{service}{SUFFIX}"
 
 
 def reading_facts(reading: Reading) -> dict[str, object]:

@@ -19,7 +19,7 @@ from slipway_cli.adoption.live import Clients, Live, look
 from slipway_cli.adoption.taking import drop_other_policies, take
 from slipway_cli.adoption.writing import CannotSay, Names, as_yaml, manifest_of
 from slipway_cli.applying import Applied, apply
-from slipway_cli.manifests import files_of
+from slipway_cli.manifests import files_of, service_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Adoption:
     @property
     def path(self) -> Path:
         """Where its manifest is."""
-        return self.asked.folder / SERVICES / f"{self.asked.service}{SUFFIX}"
+        return service_path(self.asked.folder, self.asked.service)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from slipway.manifests.reading import ENVIRONMENT_FILE, SERVICES, SUFFIX, read
 
 from slipway_cli import options
 from slipway_cli.adoption.adopting import Asked, Rejected, carry_out, examine, write
-from slipway_cli.adoption.releasing import bring_back, manifest_path, require_adopted
+from slipway_cli.adoption.releasing import bring_back, require_adopted
 from slipway_cli.applying import PROVISION_SECONDS, apply
 from slipway_cli.display import teller
 from slipway_cli.ending import end, placed, read_or_end, refuse
 from slipway_cli.exits import Exit, of
 from slipway_cli.location import Location, open_channel, open_clients, open_estate
-from slipway_cli.manifests import files_of
+from slipway_cli.manifests import files_of, service_path
 
 RETURN_SECONDS = 7200
 """Until `release-from` gives up waiting for a rollout, with all of its bakes."""
@@ -100,7 +100,7 @@ def release_from(
     goes on; 9 it was never adopted, or cannot be given back; 10 manifests do not hold.
     """
     location = Location(environment, journal_table, cluster, region)
-    path = manifest_path(folder, service)
+    path = service_path(folder, service)
     _require_others(folder, environment_file, service, as_document=as_document)
     channel, tell = open_channel(location), teller(as_document=as_document)
     if service in channel.journal.services():

@@ -7,20 +7,15 @@ from typing import Any
 from slipway.domain.adoption import Running
 from slipway.domain.resources import NAME_TAG
 from slipway.errors import NotFound
+from slipway.gateways.autoscaling_resources import DIMENSION
 from slipway.gateways.ecs_running import RunningServices
 from slipway.gateways.elbv2 import shares_of
+from slipway.gateways.elbv2_ingress import TAGS_EACH
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import in_parts, read
 from slipway.provision.desired import PARKING
 
 type Clients = Callable[[str], Any]
-
-TAGS_EACH = 20
-"""Resources of one DescribeTags (ELB API reference)."""
-SCALED: Mapping[str, Any] = {
-    "ServiceNamespace": "ecs",
-    "ScalableDimension": "ecs:service:DesiredCount",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +196,9 @@ def _scaling(
     scaling: Any, resource: str
 ) -> tuple[Mapping[str, Any] | None, tuple[Mapping[str, Any], ...], tuple[str, ...]]:
     with translated(f"DescribeScalableTargets {resource}"):
-        answer = scaling.describe_scalable_targets(ResourceIds=[resource], **SCALED)
-        policies = scaling.describe_scaling_policies(ResourceId=resource, **SCALED)
-        actions = scaling.describe_scheduled_actions(ResourceId=resource, **SCALED)
+        answer = scaling.describe_scalable_targets(ResourceIds=[resource], **DIMENSION)
+        policies = scaling.describe_scaling_policies(ResourceId=resource, **DIMENSION)
+        actions = scaling.describe_scheduled_actions(ResourceId=resource, **DIMENSION)
     return (
         next(iter(answer["ScalableTargets"]), None),
         tuple(policies["ScalingPolicies"]),

@@ -1,7 +1,6 @@
 """Giving an adopted service back: traffic first, then its manifest goes."""
 
 from collections.abc import Callable
-from pathlib import Path
 from uuid import uuid4
 
 from slipway.domain.control import Command, Verb
@@ -9,7 +8,6 @@ from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
 from slipway.errors import Refused
 from slipway.gateways.journal import Journal
-from slipway.manifests.reading import SERVICES, SUFFIX
 
 from slipway_cli.commands import await_answer, send
 from slipway_cli.following import follow
@@ -59,8 +57,3 @@ def bring_back(
         tell=tell,
         is_coming=True,
     ).outcome
-
-
-def manifest_path(folder: Path, service: str) -> Path:
-    """Return where a service's manifest is."""
-    return folder / SERVICES / f"{service}{SUFFIX}"

@@ -14,12 +14,13 @@ from slipway.domain.resources import (
     SERVICE_TAG,
 )
 from slipway.errors import Refused
+from slipway.gateways.autoscaling_resources import DIMENSION
 from slipway.gateways.elbv2 import shares_of
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import lower, upper
 from slipway.provision.desired import rule_name
 
-from slipway_cli.adoption.live import SCALED, Clients, Live, Rule
+from slipway_cli.adoption.live import Clients, Live, Rule
 from slipway_cli.adoption.writing import bindings, is_own
 
 LAST_PRIORITY = 50000
@@ -106,11 +107,11 @@ def drop_other_policies(clients: Clients, live: Live) -> Iterator[str]:
     """Remove the policies in whose place Slipway's own are now; give their names."""
     for policy in live.policies:
         name = policy["PolicyName"]
-        if name.startswith(f"{live.name}-") and name in _own_names(live):
+        if name in _own_names(live):
             continue
         with translated(f"DeleteScalingPolicy {name}"):
             clients("application-autoscaling").delete_scaling_policy(
-                PolicyName=name, ResourceId=policy["ResourceId"], **SCALED
+                PolicyName=name, ResourceId=policy["ResourceId"], **DIMENSION
             )
         yield name
 

@@ -1,7 +1,7 @@
 """The manifest that says what an ECS service is already."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -114,13 +114,6 @@ def bindings(live: Live) -> list[tuple[Group, Rule]]:
 def _takes_all(rule: Rule) -> bool:
     values = [_values(condition) for condition in rule.facts.get("Conditions", ())]
     return values == [["/*"]]
-
-
-def without_defaults(live: Live) -> Live:
-    """Return a service as it is once each default has a rule of its own before it."""
-    return replace(
-        live, rules=tuple(rule for rule in live.rules if not rule.is_default)
-    )
 
 
 # ----------------------------------------------------- containers

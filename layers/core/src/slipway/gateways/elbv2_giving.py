@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.domain.service import ALL_TRAFFIC
 from slipway.errors import Refused
-from slipway.gateways import tags
 from slipway.gateways.elbv2 import routed_to, shares_of
+from slipway.gateways.elbv2_ingress import Kept
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
-
-class AdoptedGroups:
+class AdoptedGroups(Kept):
     """Target groups that were there before Slipway."""
-
-    def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
-        self._client = client
 
     def lead_alone(
         self, listener_arn: str, groups: Collection[str], parked: Collection[str]
@@ -64,5 +59,4 @@ class AdoptedGroups:
 
     def let_go(self, arn: str) -> None:
         """Take the marks away by which a group, or a listener, is Slipway's."""
-        with translated(f"RemoveTags {arn}"):
-            self._client.remove_tags(ResourceArns=[arn], TagKeys=list(tags.OWNERSHIP))
+        self._let_go(arn)
