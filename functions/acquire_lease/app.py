@@ -34,7 +34,7 @@ def run(request: StageRequest, app: App) -> Acquired:
     word = waiting_word(rollout, app)
     if word.stop or word.hold:
         return Acquired(str(word.stop or word.hold), word.heard, outcome=word.outcome)
-    turn = turn_of(request, rollout, app)
+    turn = turn_of(request, rollout, word, app)
     if wait := turn.wait_seconds:
         return Acquired(turn.reason, word.heard, turn.starts_at, wait)
     answer = app.journal.acquire(rollout, clock.now())

@@ -193,9 +193,8 @@ Some keys are read, and Slipway does not do what they say yet:
 
 - `rollout.judge.metric` of a service with `nlb` and without `http`, which nothing else
   could judge, is refused by `slipway plan` and by the run.
-- `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
-  not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
-  judge, each request goes by weight alone. `slipway plan` notes it.
+- `rollout.judge.metric` and `http.stickiness` are not heeded: the load balancer's
+  metrics judge, each request goes by weight alone. `slipway plan` notes it.
 - `tags` are given to what is made; a change of them is not carried out on what is
   there.
 

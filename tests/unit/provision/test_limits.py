@@ -42,7 +42,6 @@ METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 @pytest.mark.parametrize(
     ("more", "key"),
     [
-        ('rollout: {window: {opens: "08:00", closes: "17:00"}}\n', "rollout.window"),
         ("rollout: {gates: {alarms: [errors]}}\n", "rollout.gates.alarms"),
         ("rollout: {gates: {approval: true}}\n", "rollout.gates.approval"),
         (

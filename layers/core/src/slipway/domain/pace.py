@@ -34,8 +34,8 @@ def look_seconds(wanted: int, under_way: int) -> int:
 class Turn:
     """A rollout's place in the queue of starts."""
 
-    starts_at: str
-    """As ISO 8601, to be handed on."""
+    starts_at: str | None
+    """As ISO 8601, to be handed on; None where it has no place yet."""
     wait_seconds: int
     """Until it looks again whether it may start; 0 where it may."""
     reason: str

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from slipway.domain.opening import OpenHours
 from slipway.domain.schedule import ScheduledBounds, holding
 from slipway.domain.task_shape import TaskShape
 
@@ -151,6 +152,8 @@ class RolloutPolicy:
     """How long the old slot keeps its capacity after promotion, for instant return."""
     restore_timeout_seconds: int = 900
     """How long the old slot may take to regain capacity before a person is paged."""
+    window: OpenHours | None = None
+    """When rollouts of pushes may begin; None for any time."""
 
     def __post_init__(self) -> None:
         """Refuse a plan that cannot be carried out."""

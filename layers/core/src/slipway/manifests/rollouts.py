@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from slipway.domain import opening
 from slipway.domain.service import (
     ALL_TRAFFIC,
     FEWEST_REQUESTS,
@@ -105,7 +106,7 @@ class Gates(Section):
 
 
 class OpenHours(Section):
-    """When rollouts may begin."""
+    """When rollouts of pushes may begin. What people ask for begins at any time."""
 
     days: Annotated[
         tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
@@ -129,6 +130,10 @@ class OpenHours(Section):
         if self.opens == self.closes:
             raise refused("another time than opens", at=("closes",))
         return self
+
+    def hours(self) -> opening.OpenHours:
+        """Return them as rollouts take them."""
+        return opening.OpenHours(self.days, self.opens, self.closes, self.timezone)
 
 
 class Rollout(Section):
@@ -171,7 +176,7 @@ class Rollout(Section):
     gates: Gates = Field(default_factory=Gates)
     """What must hold before it begins."""
     window: OpenHours | None = None
-    """When it may begin; else at any time."""
+    """When one of a push may begin; else at any time."""
 
     @model_validator(mode="after")
     def _is_a_plan(self) -> Self:
@@ -207,4 +212,5 @@ class Rollout(Section):
             hold_seconds=self.hold,
             retire_delay_seconds=self.retire_delay,
             restore_timeout_seconds=self.restore_timeout,
+            window=self.window.hours() if self.window else None,
         )

@@ -32,8 +32,6 @@ def not_heeded(record: EnvironmentRecord) -> Iterator[str]:
 
 def _unheeded(service: ServiceRecord) -> Iterator[tuple[str, str]]:
     rollout = service.manifest.rollout
-    if rollout.window is not None:
-        yield "rollout.window", "not heeded yet, rollouts begin at any hour"
     if rollout.gates.alarms:
         yield "rollout.gates.alarms", "not heeded yet, no alarm keeps a rollout back"
     if rollout.gates.approval:
