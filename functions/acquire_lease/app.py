@@ -21,8 +21,8 @@ class Acquired:
     heard: str
     starts_at: str | None = None
     wait_seconds: int = 60
-    held: bool = False
     outcome: Outcome | None = None
+    held: bool = False
     fence: int | None = None
     look_seconds: int = 0
     retire_delay_seconds: int = 0
@@ -35,8 +35,8 @@ def run(request: StageRequest, app: App) -> Acquired:
     if word.stop or word.hold:
         return Acquired(str(word.stop or word.hold), word.heard, outcome=word.outcome)
     turn = turn_of(request, rollout, word, app)
-    if wait := turn.wait_seconds:
-        return Acquired(turn.reason, word.heard, turn.starts_at, wait)
+    if (wait := turn.wait_seconds) or turn.outcome:
+        return Acquired(turn.reason, word.heard, turn.starts_at, wait, turn.outcome)
     answer = app.journal.acquire(rollout, clock.now())
     if isinstance(answer, Busy):
         reason = supersede(rollout, answer.rollout_id, app)

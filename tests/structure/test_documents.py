@@ -17,7 +17,7 @@ from slipway.domain.pushes import read_push
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Service
 from slipway.domain.task_events import read_task_event
-from slipway.gateways.events import FINISHED, NEEDS_A_PERSON, SOURCE
+from slipway.gateways.events import APPROVAL_WANTED, FINISHED, NEEDS_A_PERSON, SOURCE
 from slipway.stage import StageRequest
 
 from tests.structure.repository import ROOT, STATE_MACHINES, resources, template
@@ -103,7 +103,9 @@ def test_decisions_are_numbered_without_gaps_and_say_what_was_rejected() -> None
 
 
 def test_events_are_those_that_the_code_reads_and_writes() -> None:
-    push, stop, said, finished, page, pattern = documents(ROOT / "docs" / "events.md")
+    push, stop, said, finished, page, wanted, pattern = documents(
+        ROOT / "docs" / "events.md"
+    )
     assert read_push(push).tag == "v42"
     stopped = read_task_event(stop)
     assert stopped is not None
@@ -116,6 +118,7 @@ def test_events_are_those_that_the_code_reads_and_writes() -> None:
     assert pattern["source"] == [SOURCE]
     assert finished["detail-type"] == FINISHED
     assert page["detail-type"] == NEEDS_A_PERSON
+    assert wanted["detail-type"] == APPROVAL_WANTED
     assert Outcome(finished["detail"]["outcome"]) is Outcome.ROLLED_BACK
 
 

@@ -29,6 +29,7 @@ SERVICES = {
     "autoscaling": ("application-autoscaling", "application-autoscaling"),
     "autoscaling_resources": ("application-autoscaling", "application-autoscaling"),
     "cloudwatch": ("cloudwatch", "cloudwatch"),
+    "cloudwatch_alarms": ("cloudwatch", "cloudwatch"),
     "ec2": ("ec2", "ec2"),
     "ecr": ("ecr", "ecr"),
     "ecs": ("ecs", "ecs"),

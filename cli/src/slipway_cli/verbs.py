@@ -71,6 +71,7 @@ _STEERING = {
     Verb.PAUSE: "Keep a rollout where it is: its weights stay as they are.",
     Verb.RESUME: "Let a rollout that was paused go on.",
     Verb.PROMOTE: "Take a rollout straight to its last step, and promote it.",
+    Verb.APPROVE: "Let a rollout begin that waits for approval; --rollout says which.",
     Verb.ABORT: "End a rollout: the old release gets all of the traffic back.",
 }
 

@@ -32,6 +32,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 
 from localcloud.account import Account
+from localcloud.alarms import Alarms
 from localcloud.api import ACCOUNT, REGION, Router
 from localcloud.autoscaling import Autoscaling
 from localcloud.background import Background
@@ -114,6 +115,7 @@ class LocalCloud:
     states: States
     topics: Topics
     metrics: Metrics
+    alarms: Alarms
     data_plane: DataPlane
     stack: Stack
     compute: Compute
@@ -159,6 +161,7 @@ class LocalCloud:
             router.serve("sns", {"Publish": topics.publish})
             buckets = Buckets(clock, router, events)
             metrics = Metrics(clock, router, delays)
+            alarms = Alarms(router)
             plane = data_plane(metrics)
             compute = Compute.start(
                 clock,
@@ -187,6 +190,7 @@ class LocalCloud:
             states,
             topics,
             metrics,
+            alarms,
             plane,
             stack,
             compute,

@@ -1,6 +1,6 @@
 """CloudWatch: sums a minute, which can be read some time after the minute's end.
 
-Not modelled: statistics other than Sum, expressions, alarms, resolutions below a
+Not modelled: statistics other than Sum, expressions, resolutions below a
 minute. A minute becomes visible all at once; AWS may show a part of it before.
 """
 

@@ -125,9 +125,13 @@ DOCUMENTED: tuple[Rate, ...] = (
         _ELB,
     ),
     _rate("ELB registration", "elbv2: RegisterTargets DeregisterTargets", 20, 4, _ELB),
-    # One figure is stated for these two: so many within a second.
+    # One figure is stated for each of these: so many within a second.
     replace(
         _rate("GetMetricData", "cloudwatch: GetMetricData", 500, 500, _CLOUDWATCH),
+        code="Throttling",
+    ),
+    replace(
+        _rate("DescribeAlarms", "cloudwatch: DescribeAlarms", 9, 9, _CLOUDWATCH),
         code="Throttling",
     ),
     _rate("PutEvents", "events: PutEvents", 10_000, 10_000, _EVENTS),

@@ -298,7 +298,6 @@ def test_manifests_that_do_not_hold_are_named_and_nothing_is_uploaded(
 def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -> None:
     async def scene() -> None:
         async with desk(tmp_path) as at:
-            gates = {"approval": True}
             nlb = {"port": 9000, "load_balancer": "wire"}
             metric = {"namespace": "shop", "requests": "r", "failures": "f"}
             judged = {
@@ -316,10 +315,6 @@ def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -
             lines = planned.stdout.splitlines()
             assert "! record orders" in lines
             assert any("rollout.judge.metric: " in line for line in lines)
-            assert any(
-                line.startswith("note: orders: rollout.gates.approval: ")
-                for line in lines
-            )
             assert lines[-1] == "1 that cannot be"
             code, document = await at.document("apply")
             assert code == document["exit_code"] == Exit.REFUSED, document

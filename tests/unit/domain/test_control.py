@@ -34,6 +34,7 @@ from tests.builders import (
 
 PAUSE, RESUME, PROMOTE = Verb.PAUSE, Verb.RESUME, Verb.PROMOTE
 SKIP, ABORT, SUPERSEDE = Verb.SKIP, Verb.ABORT, Verb.SUPERSEDE
+APPROVE = Verb.APPROVE
 FOR_PEOPLE = [verb for verb in Verb if verb is not SUPERSEDE]
 
 CONTROLS = st.lists(
@@ -116,6 +117,25 @@ def test_the_last_of_pause_and_resume_counts(
     verbs: Sequence[Verb], *, held: bool
 ) -> None:
     assert (word(said(*verbs), []).hold is not None) is held
+
+
+@pytest.mark.parametrize(
+    ("verbs", "number"),
+    [
+        ((), None),
+        ((PAUSE, SKIP, ABORT), None),
+        ((APPROVE,), 0),
+        ((PROMOTE,), 0),
+        ((RESUME, APPROVE, PROMOTE), 1),
+        ((PROMOTE, APPROVE, APPROVE), 0),
+    ],
+)
+def test_who_promotes_approves_and_the_first_to_do_so_counts(
+    verbs: Sequence[Verb], number: int | None
+) -> None:
+    controls = said(*verbs)
+    wanted = None if number is None else controls[number]
+    assert word(controls, []).approval == wanted
 
 
 def test_a_hold_says_who_wants_it_and_why_all_of_them() -> None:
@@ -283,8 +303,8 @@ def test_a_verb_that_people_may_not_use_is_refused_with_those_they_may(
     with pytest.raises(InvalidRecord) as refused:
         read_command(an_event("command", verb=verb), "test")
     assert str(refused.value) == (
-        "detail.verb must be one of abort, freeze, move, pause, promote, resume, "
-        f"retry, skip, undo, unfreeze: '{verb}'"
+        "detail.verb must be one of abort, approve, freeze, move, pause, promote, "
+        f"resume, retry, skip, undo, unfreeze: '{verb}'"
     )
 
 

@@ -42,8 +42,6 @@ METRIC = "metric: {namespace: shop, requests: r, failures: f}"
 @pytest.mark.parametrize(
     ("more", "key"),
     [
-        ("rollout: {gates: {alarms: [errors]}}\n", "rollout.gates.alarms"),
-        ("rollout: {gates: {approval: true}}\n", "rollout.gates.approval"),
         (
             f"http: {{load_balancer: inside}}\nrollout: {{judge: {{{METRIC}}}}}\n",
             "rollout.judge.metric",

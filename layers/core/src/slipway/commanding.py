@@ -67,10 +67,14 @@ def _steer(command: Command, app: App) -> Answer:
         meant = holders or under_way[-1:]
     else:
         meant = [r for r in under_way if r.id == command.rollout_id]
+    if command.verb is Verb.APPROVE and command.rollout_id is None:
+        return _refuse(command, _unnamed(service, under_way), app)
     if not meant:
         which = command.rollout_id or "any"
         return _refuse(command, f"{service} has no rollout under way ({which})", app)
     rollout = meant[0]
+    if command.verb is Verb.APPROVE and rollout.sides is not None:
+        return _refuse(command, f"too late: rollout {rollout.id} has begun", app)
     step = command.step
     if command.verb is Verb.SKIP and step is None:
         step = _present_step(rollout, app)
@@ -86,6 +90,13 @@ def _steer(command: Command, app: App) -> Answer:
     late = f"too late: rollout {rollout.id} is promoted or closed already"
     hint = "; undo it instead" if command.verb in STOPS else ""
     return _refuse(command, late + hint, app)
+
+
+def _unnamed(service: str, under_way: Sequence[Rollout]) -> str:
+    """Say which rollouts may be approved: nobody should approve what he did not see."""
+    waiting = [f"{r.id} ({r.version})" for r in under_way if r.sides is None]
+    there = f"there is {', '.join(waiting)}" if waiting else "none waits"
+    return f"say by its id which rollout of {service} is approved; {there}"
 
 
 def _present_step(rollout: Rollout, app: App) -> int:

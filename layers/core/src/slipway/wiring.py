@@ -13,6 +13,7 @@ from botocore.config import Config
 from slipway.fence import FENCED, TOLD, doubt, guard
 from slipway.gateways.autoscaling import Autoscaling
 from slipway.gateways.cloudwatch import Measurements
+from slipway.gateways.cloudwatch_alarms import Alarms
 from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs import Ecs
 from slipway.gateways.elbv2 import LoadBalancing
@@ -88,6 +89,7 @@ class App:
     load_balancing: LoadBalancing
     cloud_map: CloudMap
     measurements: Measurements
+    alarms: Alarms
     events: Events
     rollouts: Workflows
     restores: Workflows
@@ -121,11 +123,12 @@ def fence(*clients: Any) -> None:
 @cache
 def _wire(settings: Settings) -> App:
     client = clients(settings)
-    ecs, scaling, load_balancers, states = (
+    ecs, scaling, load_balancers, states, cloudwatch = (
         client("ecs"),
         client("application-autoscaling"),
         client("elbv2"),
         client("stepfunctions"),
+        client("cloudwatch"),
     )
     cloud_map = client("servicediscovery", REGISTRY_CONFIG)
     fence(ecs, scaling, load_balancers, cloud_map)
@@ -137,7 +140,8 @@ def _wire(settings: Settings) -> App:
         autoscaling=Autoscaling(scaling, settings.cluster),
         load_balancing=LoadBalancing(load_balancers),
         cloud_map=CloudMap(cloud_map),
-        measurements=Measurements(client("cloudwatch")),
+        measurements=Measurements(cloudwatch),
+        alarms=Alarms(cloudwatch),
         events=Events(client("events"), settings.environment),
         rollouts=Workflows(states, settings.rollout_state_machine_arn),
         restores=Workflows(states, settings.restore_state_machine_arn),

@@ -6,7 +6,7 @@ them came.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,8 @@ class Verb(StrEnum):
     RESUME = "resume"
     PROMOTE = "promote"
     SKIP = "skip"
+    APPROVE = "approve"
+    """Let a push begin that waits for approval."""
     ABORT = "abort"
     SUPERSEDE = "supersede"
     """Said by a newer rollout, never by a person."""
@@ -40,7 +42,15 @@ class Verb(StrEnum):
 STOPS = {Verb.ABORT: Outcome.ABORTED, Verb.SUPERSEDE: Outcome.SUPERSEDED}
 """Controls that end a rollout, and how it is to be recorded then."""
 STEERING = frozenset(
-    {Verb.PAUSE, Verb.RESUME, Verb.PROMOTE, Verb.SKIP, Verb.ABORT, Verb.SUPERSEDE}
+    {
+        Verb.PAUSE,
+        Verb.RESUME,
+        Verb.PROMOTE,
+        Verb.SKIP,
+        Verb.APPROVE,
+        Verb.ABORT,
+        Verb.SUPERSEDE,
+    }
 )
 """What is said to one rollout under way."""
 REPEATING = frozenset({Verb.RETRY, Verb.UNDO, Verb.MOVE})
@@ -117,6 +127,8 @@ class Word:
     hold: str | None
     """Why the rollout must stay where it is; None where it may go on."""
     promote: Control | None
+    approval: Control | None
+    """The first approval; who promotes approves."""
     skipped: Mapping[int, Control]
     heard: str
     """Changes whenever something else was said."""
@@ -150,15 +162,19 @@ def word(
     listens for that, too. The first stop counts, and the last of pause and resume.
     """
     ordered = sorted(controls, key=lambda control: (control.at, control.id))
-    stop = next((c for c in ordered if c.verb in STOPS), None)
+
+    def first(verbs: Collection[Verb]) -> Control | None:
+        return next((c for c in ordered if c.verb in verbs), None)
+
     pausing = [c for c in ordered if c.verb in (Verb.PAUSE, Verb.RESUME)]
     paused = pausing[-1] if pausing and pausing[-1].verb is Verb.PAUSE else None
     holds = [str(held) for held in (paused, *freezes) if held is not None]
     said = [holder, *(c.id for c in ordered), *(f.id for f in freezes)]
     return Word(
-        stop=stop,
+        stop=first(STOPS),
         hold="; ".join(holds) or None,
-        promote=next((c for c in ordered if c.verb is Verb.PROMOTE), None),
+        promote=first({Verb.PROMOTE}),
+        approval=first({Verb.APPROVE, Verb.PROMOTE}),
         skipped={
             c.step: c for c in ordered if c.verb is Verb.SKIP and c.step is not None
         },

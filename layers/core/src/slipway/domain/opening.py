@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-LONGEST_WAIT_SECONDS = 3600
-"""Between two looks whether it is time: 500 of them outlast any week."""
 _DAY = timedelta(days=1)
 _DAYS_SEEN = range(-1, 9)
 """From yesterday, whose hours may reach into today, to the same weekday a week on."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from slipway.domain.rollout import Outcome
 from slipway.domain.service import LONGEST_LOOK_SECONDS
 
 START_INTERVAL = timedelta(seconds=1.5)
@@ -39,6 +40,8 @@ class Turn:
     wait_seconds: int
     """Until it looks again whether it may start; 0 where it may."""
     reason: str
+    outcome: Outcome | None = None
+    """How the rollout ends, where it may never start."""
 
 
 def turn(starts_at: datetime, now: datetime) -> Turn:

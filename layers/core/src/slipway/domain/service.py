@@ -134,6 +134,16 @@ class JudgePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Gates:
+    """What must hold before a rollout of a push begins."""
+
+    alarms: tuple[str, ...] = ()
+    """CloudWatch alarms, up to 100, that must not ring."""
+    approval: bool = False
+    """Whether a person must approve it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutPolicy:
     """How a release becomes the primary. Durations in seconds."""
 
@@ -147,11 +157,13 @@ class RolloutPolicy:
     """Whether a rollout ends one of an older cause, or waits for its end."""
     launch_timeout_seconds: int = 900
     hold_seconds: int = 3600
-    """How long an inconclusive step holds, paging, before it is rolled back."""
+    """How long an inconclusive step holds, paging, before it is rolled back, and alarms
+    keep a push back before it is rejected."""
     retire_delay_seconds: int = 600
     """How long the old slot keeps its capacity after promotion, for instant return."""
     restore_timeout_seconds: int = 900
     """How long the old slot may take to regain capacity before a person is paged."""
+    gates: Gates = field(default_factory=Gates)
     window: OpenHours | None = None
     """When rollouts of pushes may begin; None for any time."""
 

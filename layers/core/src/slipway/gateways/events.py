@@ -20,6 +20,7 @@ SOURCE = "slipway"
 PROVISIONED = "Environment Provisioned"
 FINISHED = "Rollout Finished"
 NEEDS_A_PERSON = "Rollout Needs A Person"
+APPROVAL_WANTED = "Rollout Awaits Approval"
 COMMAND_SOURCE = "slipway.command"
 COMMAND = "Slipway Command"
 

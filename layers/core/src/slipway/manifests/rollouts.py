@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from slipway.domain import opening
+from slipway.domain import opening, service
 from slipway.domain.service import (
     ALL_TRAFFIC,
     FEWEST_REQUESTS,
@@ -93,16 +93,24 @@ class Judge(Section):
 
 
 class Gates(Section):
-    """What must hold before a rollout begins."""
+    """What must hold before a rollout of a push begins.
+
+    What people ask for begins at once, and so does what they `promote`.
+    """
 
     alarms: Annotated[
         tuple[Annotated[str, FreeText(255)], ...],
         Field(max_length=100),
         AfterValidator(once),
     ] = ()
-    """CloudWatch alarms that must not be in alarm: at most 100 names."""
+    """CloudWatch alarms that must not be in alarm: at most 100 names. It waits for them
+    for as long as `hold` says."""
     approval: Flag = False
-    """Whether a person must approve it."""
+    """Whether a person must `approve` it, within 7 days."""
+
+    def policy(self) -> service.Gates:
+        """Return them as rollouts take them."""
+        return service.Gates(self.alarms, self.approval)
 
 
 class OpenHours(Section):
@@ -165,7 +173,8 @@ class Rollout(Section):
     launch_timeout: Annotated[int, Seconds(1)] = _POLICY.launch_timeout_seconds
     """How long it may take to be healthy: 1 s or more."""
     hold: Annotated[int, Seconds(0)] = _POLICY.hold_seconds
-    """How long it may stay unproven, a person being called: 0 s or more."""
+    """How long it may stay unproven, a person being called, or kept back by alarms: 0 s
+    or more."""
     retire_delay: Annotated[
         int, Seconds(WEIGHTS_SETTLE_SECONDS, LONGEST_DELAY_SECONDS)
     ] = _POLICY.retire_delay_seconds
@@ -212,5 +221,6 @@ class Rollout(Section):
             hold_seconds=self.hold,
             retire_delay_seconds=self.retire_delay,
             restore_timeout_seconds=self.restore_timeout,
+            gates=self.gates.policy(),
             window=self.window.hours() if self.window else None,
         )

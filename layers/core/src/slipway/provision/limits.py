@@ -32,10 +32,6 @@ def not_heeded(record: EnvironmentRecord) -> Iterator[str]:
 
 def _unheeded(service: ServiceRecord) -> Iterator[tuple[str, str]]:
     rollout = service.manifest.rollout
-    if rollout.gates.alarms:
-        yield "rollout.gates.alarms", "not heeded yet, no alarm keeps a rollout back"
-    if rollout.gates.approval:
-        yield "rollout.gates.approval", "not heeded yet, nobody is asked"
     if rollout.judge.metric is not None:
         yield (
             "rollout.judge.metric",
