@@ -218,3 +218,20 @@ def test_a_zone_that_cannot_prove_a_domain_is_refused_before_anything_is_written
             assert made.writes() == []
 
     run_virtual(scene())
+
+
+def test_a_certificate_is_given_other_tags() -> None:
+    async def scene() -> None:
+        async with grounds() as made:
+            asked = secure(made, zone())
+            assert (await provisioned(made, asked)).result is Result.DONE
+            (one,) = certificates(made)
+            before = made.calls
+            await provisioned(made, asked | {"tags": {"team": "red"}})
+            calls = [str(call) for call in made.writes(before)]
+            assert calls.count("acm:AddTagsToCertificate") == 1
+            answer = client("acm").list_tags_for_certificate(CertificateArn=one.arn)
+            assert {"Key": "team", "Value": "red"} in answer["Tags"]
+            assert [known.arn for known in certificates(made)] == [one.arn]
+
+    run_virtual(scene())

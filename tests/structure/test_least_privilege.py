@@ -72,7 +72,7 @@ Authorization Reference, Amazon S3)."""
 
 HANDED_ON = {
     "clear": ("found", "remove"),
-    "keep": ("found", "make", "change"),
+    "keep": ("found", "make", "change", "tag"),
     "look": ("found",),
 }
 """What functions of provisioning call of the gateways that they are given."""
@@ -147,6 +147,15 @@ def gateway_class(gateway: str) -> tuple[str, str]:
         if any(isinstance(n, ast.ClassDef) and n.name == name for n in tree(path).body)
     ]
     return module, name
+
+
+def has(module: str, class_: str, method: str) -> bool:
+    """Whether a gateway has a method: not all kinds of resources have tags."""
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == method
+        for one in lineage(module, class_)
+        for node in one.body
+    )
 
 
 def calls_of(module: str, class_: str, method: str) -> set[str]:
@@ -273,7 +282,9 @@ def needed_actions(stem: str) -> set[str]:
     """Return what a function's code can come to need."""
     needed: set[str] = set(OF_EACH)
     for gateway, method in set(reached(FUNCTIONS / stem / "app.py")):
-        needed |= calls_of(*gateway_class(gateway), method)
+        home = gateway_class(gateway)
+        if method != "tag" or has(*home, method):
+            needed |= calls_of(*home, method)
     for besides in [BESIDES.get(one, set()) for one in needed]:
         needed |= besides
     if stem in LAUNCHES:

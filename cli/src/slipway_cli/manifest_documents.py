@@ -195,8 +195,6 @@ Some keys are read, and Slipway does not do what they say yet:
   could judge, is refused by `slipway plan` and by the run.
 - `rollout.judge.metric` and `http.stickiness` are not heeded: the load balancer's
   metrics judge, each request goes by weight alone. `slipway plan` notes it.
-- `tags` are given to what is made; a change of them is not carried out on what is
-  there.
 
 ## How values are written
 

@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 from slipway.domain.planning import Change, Plan, Refusal, Verb, decide, plan
-from slipway.domain.resources import Found, Ids, Kind, Ref, Unknown, Wanted, flat
+from slipway.domain.resources import (
+    ENVIRONMENT_TAG,
+    NAME_TAG,
+    SERVICE_TAG,
+    Found,
+    Ids,
+    Kind,
+    Ref,
+    Scope,
+    Unknown,
+    Wanted,
+    flat,
+)
 
 GROUP = Ref(Kind.SECURITY_GROUP, "dev/cart")
 
@@ -53,6 +65,40 @@ def test_a_fact_that_nobody_wants_is_not_compared() -> None:
     assert plan([wanted()], [there]).changes == ()
     (change,) = plan([wanted(whole=True)], [there]).changes
     assert change.reason == "size 3 -> None"
+
+
+SCOPE = Scope(
+    "dev",
+    "vpc-1",
+    "dev",
+    {"team": "red"},
+    {"cart": {"tier": "web"}, "till": {"a": "b"}},
+)
+MARKS = {ENVIRONMENT_TAG: "dev", NAME_TAG: "dev/cart", SERVICE_TAG: "cart"}
+
+
+def test_tags_that_lack_or_differ_are_a_change_and_others_are_let_be() -> None:
+    whole = {**MARKS, "team": "red", "tier": "web", "somebody's": "own"}
+    assert plan([wanted()], [found(tags=whole)], scope=SCOPE) == Plan()
+    there = found(tags=whole | {"team": "blue", SERVICE_TAG: "till"})
+    (change,) = plan([wanted()], [there], scope=SCOPE).changes
+    (difference,) = change.differences.values()
+    assert difference.was == {"team": "blue", SERVICE_TAG: "till"}
+    assert difference.becomes == {"team": "red", SERVICE_TAG: "cart"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "there"),
+    [
+        (wanted(), found(tags=None)),
+        (wanted(), found(tags={}, adopted=True)),
+        (wanted(owned=False), found(tags={}, owned=False)),
+    ],
+)
+def test_tags_of_what_has_none_or_is_not_slipway_s_own_are_not_compared(
+    asked: Wanted, there: Found
+) -> None:
+    assert plan([asked], [there], scope=SCOPE) == Plan()
 
 
 def test_what_it_is_made_with_is_never_compared() -> None:

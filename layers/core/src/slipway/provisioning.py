@@ -6,13 +6,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from slipway import clock
 from slipway.domain.adoption import is_adoption
-from slipway.domain.planning import GOING, Change, Plan, Refusal, Verb, plan
+from slipway.domain.planning import GOING, TAGS, Change, Plan, Refusal, Verb, plan
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.release import pinned_as, release_of
 from slipway.domain.resources import Found, Ids, Kind, of_kind
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
         Sequence,
+        Set,
     )
     from contextlib import AbstractContextManager
 
@@ -75,6 +76,13 @@ class Maker(Looked, Protocol):
 
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
         """Let one become what is wanted."""
+
+
+class Labeller(Protocol):
+    """Resources of one kind whose tags are compared."""
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give one these tags; others that it carries stay."""
 
 
 class Remover(Looked, Protocol):
@@ -171,7 +179,7 @@ def keep(
         mine = of_kind(kind.kind, wanted)
         found = kind.found(scope, mine, ids)
         ids.learn(*found)
-        todo = _todo(plan(mine, found, ids))
+        todo = _todo(plan(mine, found, ids, scope))
         there = {one.name: one for one in found}
         by_name = {one.name: one for one in mine}
         for change in todo:
@@ -180,10 +188,26 @@ def keep(
                 if change.verb is Verb.MAKE:
                     ids.learn(kind.make(scope, one, ids))
                 else:
-                    kind.change(there[change.name], one, ids)
+                    unlike, was = change.differences.keys(), there[change.name]
+                    _alter(kind, was, one, ids, unlike=unlike, scope=scope)
             logger.info("changed", extra={"change": str(change)})
         done += todo
     return done
+
+
+def _alter(
+    kind: Maker,
+    found: Found,
+    wanted: Wanted,
+    ids: Ids,
+    *,
+    unlike: Set[str],
+    scope: Scope,
+) -> None:
+    if TAGS in unlike:
+        cast("Labeller", kind).tag(found, scope.tags(wanted))
+    if unlike - {TAGS}:
+        kind.change(found, wanted, ids)
 
 
 def _todo(planned: Plan) -> list[Change]:
@@ -359,7 +383,7 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
     records = [wanted_record(one, record.environment, ids) for one in record.services]
     found += app.records.found(scope, records, ids)
     found += surplus_services(record, app)
-    planned = plan([*wanted, *records], found, ids)
+    planned = plan([*wanted, *records], found, ids, scope)
     no_room = preflight(record, wanted, found, planned, app)
     releases = _releases(records, known)
     return Plan((*planned.changes, *releases), (*planned.refusals, *no_room))

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from slipway.domain.resources import Found, Ids, Kind, Wanted, sorted_by_kind
+from slipway.domain.resources import (
+    Found,
+    Ids,
+    Kind,
+    Scope,
+    Wanted,
+    sorted_by_kind,
+)
 
 
 class Verb(StrEnum):
@@ -21,6 +28,10 @@ class Verb(StrEnum):
 
 GOING = frozenset({Verb.REMOVE, Verb.GIVE_BACK})
 """What becomes of what no manifest asks for."""
+
+
+TAGS = "tags"
+"""The fact under which tags differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,12 @@ class Plan:
 
 
 def plan(
-    wanted: Iterable[Wanted], found: Iterable[Found], ids: Ids | None = None
+    wanted: Iterable[Wanted],
+    found: Iterable[Found],
+    ids: Ids | None = None,
+    scope: Scope | None = None,
 ) -> Plan:
-    """Compare what is wanted with what is there.
+    """Compare what is wanted with what is there; tags too where a `scope` is given.
 
     Makes and changes come in the order of kinds, removals after them in the reverse.
     `ids` are those of resources that are referred to and not part of the comparison.
@@ -90,7 +104,7 @@ def plan(
     asked = set()
     for one in sorted_by_kind(wanted):
         asked.add((one.kind, one.name))
-        decision = decide(one, there.get((one.kind, one.name)), ids)
+        decision = decide(one, there.get((one.kind, one.name)), ids, scope)
         if isinstance(decision, Refusal):
             refusals.append(decision)
         elif decision is not None:
@@ -100,7 +114,9 @@ def plan(
     return Plan(tuple(changes), tuple(refusals))
 
 
-def decide(wanted: Wanted, found: Found | None, ids: Ids) -> Change | Refusal | None:
+def decide(
+    wanted: Wanted, found: Found | None, ids: Ids, scope: Scope | None = None
+) -> Change | Refusal | None:
     """Say what one resource needs, None where nothing."""
     if found is None and not wanted.owned:
         return _refuse(wanted, "it is not there, and Slipway is not told to make it")
@@ -117,6 +133,8 @@ def decide(wanted: Wanted, found: Found | None, ids: Ids) -> Change | Refusal | 
     if found.fault:
         return _refuse(wanted, found.fault)
     differences = dict(_differences(wanted, found, ids))
+    if scope is not None:
+        differences |= _tags_lacking(wanted, found, scope)
     return _changed(wanted, found, differences) if differences else None
 
 
@@ -158,6 +176,19 @@ def _differences(
         becomes, was = (ids.shown(one.facts.get(key)) for one in (wanted, found))
         if becomes != was:
             yield key, Difference(was, becomes)
+
+
+def _tags_lacking(
+    wanted: Wanted, found: Found, scope: Scope
+) -> Mapping[str, Difference]:
+    """Compare the tags that it is to carry; others are whoever's gave them to it."""
+    if not wanted.owned or found.adopted or found.tags is None:
+        return {}
+    carried, labels = found.tags, scope.tags(wanted)
+    becomes = {k: v for k, v in sorted(labels.items()) if carried.get(k) != v}
+    if not becomes:
+        return {}
+    return {TAGS: Difference({k: carried.get(k) for k in becomes}, becomes)}
 
 
 def _refuse(wanted: Wanted, reason: str) -> Refusal:

@@ -99,6 +99,8 @@ class Found:
     """Whether somebody else made it, before Slipway came."""
     parts: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     """Other properties that are referred to."""
+    tags: Mapping[str, str] | None = field(default=None, kw_only=True)
+    """All that it carries; None where they are not compared."""
     fault: str = field(default="", kw_only=True)
     """Why it cannot be used and nothing can be made of it, with what to do."""
 
@@ -111,12 +113,12 @@ class Scope:
     vpc: str
     cluster: str
     shared_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of all that is made."""
+    """Tags of everything."""
     service_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Tags of what is made for a service, by its name."""
+    """Tags of what belongs to a service, by its name."""
 
     def tags(self, wanted: Wanted) -> dict[str, str]:
-        """Return what a resource is made with, its owner's mark among it."""
+        """Return what a resource is to carry, its owner's mark among it."""
         tags = {**self.shared_tags, **self.service_tags.get(wanted.service or "", {})}
         tags |= {ENVIRONMENT_TAG: self.environment, NAME_TAG: wanted.name}
         return tags | ({SERVICE_TAG: wanted.service} if wanted.service else {})

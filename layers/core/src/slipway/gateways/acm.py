@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ from slipway.gateways.failures import code_of, translated
 from slipway.gateways.route53 import Alias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_acm.client import ACMClient
 
@@ -55,7 +56,8 @@ class Certificates:
             labels = self._tags(arn)
             if tags.is_owned(labels, scope):
                 name = tags.name_in(labels, arn)
-                found.append(self._own(name, arn, asked.get(name)))
+                one = self._own(name, arn, asked.get(name))
+                found.append(one and replace(one, tags=labels))
         return [one for one in found if one is not None]
 
     def _arns(self) -> Iterator[str]:
@@ -152,6 +154,13 @@ class Certificates:
         """Prove it, again where records are gone; raise Unavailable until issued."""
         del ids
         self._settle(found.id, wanted)
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        with translated(f"AddTagsToCertificate {found.name}"):
+            self._client.add_tags_to_certificate(
+                CertificateArn=found.id, Tags=tags.upper(labels)
+            )
 
     def _settle(self, arn: str, wanted: Wanted) -> None:
         one = self._describe(arn)

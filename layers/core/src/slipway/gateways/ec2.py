@@ -65,6 +65,10 @@ class SecurityGroups:
         """Refuse: a group's name and VPC stay as they are."""
         raise Refused(f"{found.name}: EC2 changes no group into {ids.shown(wanted)}")
 
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        _tag(self._client, found, labels)
+
     def remove(self, found: Found) -> None:
         """Remove a group; refused while another group or a task uses it."""
         with translated(f"DeleteSecurityGroup {found.name}"):
@@ -92,6 +96,7 @@ class SecurityGroups:
                         {"vpc": group["VpcId"]},
                         tags.service_of(labels),
                         owned=tags.is_owned(labels, scope),
+                        tags=labels,
                     )
         return groups
 
@@ -144,9 +149,16 @@ class SecurityGroupRules:
     ) -> Found:
         facts = _facts(rule)
         rule_id, group = rule["SecurityGroupRuleId"], rule["GroupId"]
-        name = names.get(_said(facts), rule_id)
+        name, labels = names.get(_said(facts), rule_id), tags.read(rule.get("Tags", ()))
         return Found(
-            self.kind, name, rule_id, facts, services[group], parts={"group": group}
+            self.kind,
+            name,
+            rule_id,
+            facts,
+            services[group],
+            # One that somebody wrote by hand is kept as it is.
+            tags=labels if ENVIRONMENT_TAG in labels else None,
+            parts={"group": group},
         )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
@@ -179,12 +191,21 @@ class SecurityGroupRules:
         """Refuse: rules are known by what they say."""
         raise Refused(f"{found.name} does not become {ids.shown(wanted.facts)}")
 
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        _tag(self._client, found, labels)
+
     def remove(self, found: Found) -> None:
         """Let somebody in no more."""
         with translated(f"RevokeSecurityGroupIngress {found.name}"):
             self._client.revoke_security_group_ingress(
                 GroupId=found.parts["group"], SecurityGroupRuleIds=[found.id]
             )
+
+
+def _tag(client: EC2Client, found: Found, labels: Mapping[str, str]) -> None:
+    with translated(f"CreateTags {found.name}"):
+        client.create_tags(Resources=[found.id], Tags=tags.upper(labels))
 
 
 def _facts(rule: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from slipway.gateways.ecs import RELEASE_TAG
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_ecs.client import ECSClient
 
@@ -43,16 +43,21 @@ class Clusters:
         with translated(f"DescribeClusters {', '.join(names)}"):
             answer = self._client.describe_clusters(clusters=names, include=["TAGS"])
         return [
-            Found(
-                self.kind,
-                one["clusterName"],
-                one["clusterArn"],
-                {"capacity_providers": sorted(one.get("capacityProviders", []))},
-                owned=tags.is_owned(tags.read(one.get("tags", [])), scope),
-            )
+            self._found(one, scope)
             for one in answer["clusters"]
             if one["status"] == "ACTIVE"
         ]
+
+    def _found(self, one: Any, scope: Scope) -> Found:
+        labels = tags.read(one.get("tags", []))
+        return Found(
+            self.kind,
+            one["clusterName"],
+            one["clusterArn"],
+            {"capacity_providers": sorted(one.get("capacityProviders", []))},
+            owned=tags.is_owned(labels, scope),
+            tags=labels,
+        )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make an empty cluster."""
@@ -74,6 +79,10 @@ class Clusters:
                 capacityProviders=wanted.facts["capacity_providers"],
                 defaultCapacityProviderStrategy=[],
             )
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        _tag(self._client, found, labels)
 
     def remove(self, found: Found) -> None:
         """Remove a cluster; refused while services are in it."""
@@ -218,6 +227,7 @@ class EcsServices:
             tags.service_of(labels),
             owned=tags.is_owned(labels, scope),
             adopted=tags.is_adopted(labels),
+            tags=labels,
             parts={
                 "cluster": scope.cluster,
                 "running": one["runningCount"],
@@ -285,6 +295,10 @@ class EcsServices:
                 raise
             self._update(found, forceNewDeployment=True, **_settings(unlike))
 
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has; new tasks get them, too."""
+        _tag(self._client, found, labels)
+
     def empty(self, found: Found) -> None:
         """Let a slot run no tasks: ECS drains them before it stops them."""
         self._update(found, desiredCount=0)
@@ -316,6 +330,11 @@ class EcsServices:
             self._client.delete_service(
                 cluster=found.parts["cluster"], service=found.name
             )
+
+
+def _tag(client: ECSClient, found: Found, labels: Mapping[str, str]) -> None:
+    with translated(f"TagResource {found.name}"):
+        client.tag_resource(resourceArn=found.id, tags=tags.lower(labels))
 
 
 def _shares(service: Any) -> list[Any]:

@@ -17,7 +17,7 @@ from slipway.gateways.elbv2 import CLOSED, routed_to, share_of, shares_of
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 
@@ -46,20 +46,6 @@ class Kept:
     def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
         self._client = client
 
-    def _tags(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
-        found = {}
-        for part in tags.in_parts(arns, TAGS_EACH):
-            with translated(f"DescribeTags of {len(part)} resources"):
-                answer = self._client.describe_tags(ResourceArns=part)
-            for one in answer["TagDescriptions"]:
-                found[one["ResourceArn"]] = tags.read(one["Tags"])
-        return found
-
-    def _let_go(self, arn: str) -> None:
-        """Take the marks away by which a resource is Slipway's."""
-        with translated(f"RemoveTags {arn}"):
-            self._client.remove_tags(ResourceArns=[arn], TagKeys=list(tags.OWNERSHIP))
-
     def _await_healthy(self, what: str, group: str, needed: int) -> None:
         """Raise Unavailable until a group has so many healthy targets."""
         with translated(f"DescribeTargetHealth {group}"):
@@ -74,7 +60,30 @@ class Kept:
             raise Unavailable(f"{what} stays closed: {said}")
 
 
-class LoadBalancers(Kept):
+class Labelled(Kept):
+    """What kinds share that carry tags."""
+
+    def _tags(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+        found = {}
+        for part in tags.in_parts(arns, TAGS_EACH):
+            with translated(f"DescribeTags of {len(part)} resources"):
+                answer = self._client.describe_tags(ResourceArns=part)
+            for one in answer["TagDescriptions"]:
+                found[one["ResourceArn"]] = tags.read(one["Tags"])
+        return found
+
+    def _let_go(self, arn: str) -> None:
+        """Take the marks away by which a resource is Slipway's."""
+        with translated(f"RemoveTags {arn}"):
+            self._client.remove_tags(ResourceArns=[arn], TagKeys=list(tags.OWNERSHIP))
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        with translated(f"AddTags {found.name}"):
+            self._client.add_tags(ResourceArns=[found.id], Tags=tags.upper(labels))
+
+
+class LoadBalancers(Labelled):
     """Load balancers: those that Slipway makes, and those that it is told of."""
 
     kind = Kind.LOAD_BALANCER
@@ -97,7 +106,8 @@ class LoadBalancers(Kept):
             if owned and name is None:
                 name = tags.name_in(labels[arn], one["LoadBalancerName"])
             if name is not None:
-                found.append(self._found(name, one, owned=owned))
+                known = self._found(name, one, owned=owned)
+                found.append(replace(known, tags=labels[arn]))
         return found
 
     def _found(self, name: str, one: Any, *, owned: bool) -> Found:
@@ -153,7 +163,7 @@ class LoadBalancers(Kept):
             self._client.delete_load_balancer(LoadBalancerArn=found.id)
 
 
-class Listening(Kept):
+class Listening(Labelled):
     """What listeners share, whatever they speak."""
 
     def _listening(self, ids: Ids, *, network: bool) -> Iterator[tuple[Found, Any]]:
@@ -220,6 +230,7 @@ class Listeners(Listening):
             tags.service_of(labels),
             owned=owned,
             adopted=tags.is_adopted(labels),
+            tags=labels,
         )
 
     def _certificates(self, arn: str, asked: Sequence[str]) -> list[str]:
@@ -287,7 +298,7 @@ class Listeners(Listening):
                 )
 
 
-class TargetGroups(Kept):
+class TargetGroups(Labelled):
     """The target groups of bindings. Names are unique in an account's region."""
 
     kind = Kind.TARGET_GROUP
@@ -351,6 +362,7 @@ class TargetGroups(Kept):
             service,
             owned=owned,
             adopted=tags.is_adopted(labels),
+            tags=labels,
             parts=parts,
         )
 
@@ -436,7 +448,7 @@ def _checks(facts: Any) -> Any:
     }
 
 
-class ListenerRules(Kept):
+class ListenerRules(Labelled):
     """Which requests are whose. A rule has no name: a tag gives it one."""
 
     kind = Kind.LISTENER_RULE
@@ -507,6 +519,7 @@ class ListenerRules(Kept):
             facts,
             service,
             adopted=tags.is_adopted(labels),
+            tags=labels,
             parts={"actions": rule["Actions"], **shares},
         )
 

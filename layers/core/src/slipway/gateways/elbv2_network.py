@@ -65,7 +65,15 @@ class NetworkListeners(Listening):
         actions = one["DefaultActions"]
         parts |= {f"share of {g.name}": share_of(actions, g.id) for g in groups}
         service = tags.service_of(labels)
-        return Found(self.kind, name, one["ListenerArn"], facts, service, parts=parts)
+        return Found(
+            self.kind,
+            name,
+            one["ListenerArn"],
+            facts,
+            service,
+            tags=labels,
+            parts=parts,
+        )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Listen and lead nowhere: all weight is on a group without targets."""

@@ -9,7 +9,7 @@ from slipway.gateways import tags
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
@@ -41,6 +41,7 @@ class LogGroups:
                             {"retention_days": group.get("retentionInDays")},
                             one.service,
                             owned=tags.is_owned(answer["tags"], scope),
+                            tags=answer["tags"],
                         )
                     )
         return found
@@ -63,6 +64,11 @@ class LogGroups:
                 logGroupName=found.name,
                 retentionInDays=wanted.facts["retention_days"],
             )
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        with translated(f"TagResource {found.name}"):
+            self._client.tag_resource(resourceArn=found.id, tags=dict(labels))
 
     def remove(self, found: Found) -> None:
         """Remove a group and all entries in it."""

@@ -53,9 +53,16 @@ class Namespaces:
 
     def _found(self, one: Any, scope: Scope) -> Found:
         answer = self._client.list_tags_for_resource(ResourceARN=one["Arn"])
-        owned = tags.is_owned(tags.read(answer["Tags"]), scope)
-        facts = {"type": TYPES[one["Type"]]}
-        return Found(self.kind, one["Name"], one["Id"], facts, owned=owned)
+        labels = tags.read(answer["Tags"])
+        return Found(
+            self.kind,
+            one["Name"],
+            one["Id"],
+            {"type": TYPES[one["Type"]]},
+            owned=tags.is_owned(labels, scope),
+            tags=labels,
+            parts={"arn": one["Arn"]},
+        )
 
     def make(self, scope: Scope, wanted: Wanted, ids: Ids) -> Found:
         """Make a namespace; raise Unavailable until it is there, to come back."""
@@ -91,6 +98,13 @@ class Namespaces:
     def change(self, found: Found, wanted: Wanted, ids: Ids) -> None:
         """Refuse: a namespace stays what it is."""
         raise Refused(f"{found.name} does not become {ids.shown(wanted.facts)}")
+
+    def tag(self, found: Found, labels: Mapping[str, str]) -> None:
+        """Give it these tags, beside others that it has."""
+        with translated(f"TagResource {found.name}"):
+            self._client.tag_resource(
+                ResourceARN=found.parts["arn"], Tags=tags.upper(labels)
+            )
 
     def remove(self, found: Found) -> None:
         """Remove a namespace; refused while services are in it, and until it is gone.

@@ -302,5 +302,5 @@ class Environment(Section):
     defaults: Defaults = Field(default_factory=Defaults)
     """What each service starts from: its own keys are laid over these."""
     tags: Tags = Field(default_factory=dict)
-    """Tags of everything that Slipway makes. At most 45, values at most 256
-    characters."""
+    """Tags of everything that Slipway makes. At most 45, values at most 256 characters.
+    One that goes from here stays on what is there."""

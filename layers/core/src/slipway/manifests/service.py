@@ -79,8 +79,8 @@ class Defaults(Section):
     rollout: Rollout = Field(default_factory=Rollout)
     """How a release becomes the primary."""
     tags: Tags = Field(default_factory=dict)
-    """Tags of what is made for the service. At most 45, values at most 256
-    characters."""
+    """Tags of what is made for the service. At most 45, values at most 256 characters.
+    One that goes from here stays on what is there."""
 
 
 class Service(Defaults):
