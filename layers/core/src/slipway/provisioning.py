@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
         Sequence,
-        Set,
+    )
+    from collections.abc import (
+        Set as AbstractSet,
     )
     from contextlib import AbstractContextManager
 
@@ -201,7 +203,7 @@ def _alter(
     wanted: Wanted,
     ids: Ids,
     *,
-    unlike: Set[str],
+    unlike: AbstractSet[str],
     scope: Scope,
 ) -> None:
     if TAGS in unlike:
