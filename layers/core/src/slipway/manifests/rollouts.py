@@ -79,7 +79,8 @@ class OwnMetric(Section):
     """The metric that counts those that failed. It must say 0, too: a release that
     sends none of it is not judged good."""
     slot_dimension: _Name = "ServiceName"
-    """The dimension whose value is the ECS service's name, NAME-a or NAME-b."""
+    """The dimension whose value is the ECS service's name: NAME-a or NAME-b, or that of
+    an adopted one."""
     dimensions: Annotated[
         dict[_Name, _Value], Field(max_length=MOST_DIMENSIONS - 1)
     ] = Field(default_factory=dict)
