@@ -17,6 +17,7 @@ from slipway.domain.judge import Evidence, Traffic
 from slipway.domain.release import Ask, Cause, Image, Release, release_of
 from slipway.domain.rollout import Mark, Rollout, ServiceState, Sides
 from slipway.domain.service import (
+    ApplicationMetric,
     Binding,
     JudgePolicy,
     Mode,
@@ -267,6 +268,7 @@ def a_judge_policy(
     min_requests: int = 50,
     warmup_seconds: int = 30,
     metric_lateness_seconds: int = 120,
+    metric: ApplicationMetric | None = None,
 ) -> JudgePolicy:
     """Return when a candidate counts as good or bad."""
     return JudgePolicy(
@@ -275,7 +277,14 @@ def a_judge_policy(
         min_requests=min_requests,
         warmup_seconds=warmup_seconds,
         metric_lateness_seconds=metric_lateness_seconds,
+        metric=metric,
     )
+
+
+def a_metric(**more: Any) -> ApplicationMetric:
+    """Return what orders counts of itself."""
+    usual = {"namespace": "shop", "requests": "Asked", "failures": "Failed"}
+    return ApplicationMetric(**(usual | more))
 
 
 def a_service(

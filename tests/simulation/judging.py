@@ -1,4 +1,8 @@
-"""The judge against random traffic: what passes, passed in truth."""
+"""The judge against random traffic: what passes, passed in truth.
+
+Some services are judged by their application's own metric, which may say nothing of
+failures, or only of those that there are; then weights may be acted on late, too.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +16,13 @@ from slipway.domain import control, judge
 from slipway.domain.control import Control, Verb, Word
 from slipway.domain.diagnosis import Finding, Trouble
 from slipway.domain.judge import Judgement, Verdict
-from slipway.domain.service import Binding, JudgePolicy, Slot, Step
+from slipway.domain.service import (
+    ApplicationMetric,
+    Binding,
+    JudgePolicy,
+    Slot,
+    Step,
+)
 from slipway.gateways.cloudwatch import Measurements
 
 from tests.simulation.trace import Trace
@@ -24,6 +34,9 @@ LOOK_SECONDS = 20
 _BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/x/1/2"
 _GROUPS = {slot: f"arn:aws:x:y:z:targetgroup/orders-{slot}/1" for slot in Slot}
 _BINDINGS = (Binding(_BALANCER, "rule", "parking", _GROUPS),)
+_SLOTS = {slot: f"orders-{slot}" for slot in Slot}
+_METRIC = ApplicationMetric("shop", "Asked", "Failed")
+SPREAD_SECONDS = 600
 _BAD = Finding("task/1", Trouble.CRASHED, "Essential container in task exited")
 
 
@@ -45,8 +58,11 @@ class _Minute:
 class _CloudWatch:
     """Answers as CloudWatch does: late, and at times in part or not at all."""
 
-    def __init__(self, minutes: dict[Slot, list[_Minute]], lateness: int) -> None:
+    def __init__(
+        self, minutes: dict[Slot, list[_Minute]], lateness: int, says: str
+    ) -> None:
         self.minutes = minutes
+        self.says = says
         self.lateness = timedelta(seconds=lateness)
         self.now = SIMULATION_EPOCH
         self.trouble = ""
@@ -81,14 +97,20 @@ class _CloudWatch:
 
     def _values(self, stat: Any, start: datetime, end: datetime) -> list[float]:
         metric = stat["Metric"]
-        group = metric["Dimensions"][0]["Value"]
-        slot = next(s for s, arn in _GROUPS.items() if arn.endswith(group))
-        return [
-            float(_count(minute, metric["MetricName"]))
+        which = metric["Dimensions"][0]["Value"]
+        slot = next(s for s in Slot if which == _SLOTS[s] or _GROUPS[s].endswith(which))
+        values = [
+            self._value(minute, metric["MetricName"])
             for number, minute in enumerate(self.minutes[slot])
             if start <= (began := SIMULATION_EPOCH + number * MINUTE) < end
             and began + MINUTE + self.lateness <= self.now
         ]
+        return [float(value) for value in values if value is not None]
+
+    def _value(self, minute: _Minute, name: str) -> int | None:
+        if name not in {_METRIC.requests, _METRIC.failures}:
+            return _count(minute, name)
+        return _counted(minute, name, self.says)
 
 
 def _count(minute: _Minute, name: str) -> int:
@@ -100,6 +122,15 @@ def _count(minute: _Minute, name: str) -> int:
         case "HTTPCode_Target_5XX_Count":
             return minute.target_errors
     return 0
+
+
+def _counted(minute: _Minute, name: str, says: str) -> int | None:
+    """Return what the application says of a minute, None where nothing."""
+    if name == _METRIC.requests:
+        return minute.requests
+    if says == "nothing" or (says == "failures alone" and not minute.failures):
+        return None
+    return minute.failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +145,13 @@ class _Case:
     controls: tuple[Control, ...]
     sick_from: datetime | None
     bad_from: datetime | None
+    says: str = ""
+    """What the application says of its failures; all, unless told otherwise."""
+    spread_seconds: int = 0
 
     def truth(self, now: datetime) -> dict[Slot, tuple[int, int]]:
         """Return requests and failures of both slots in the minutes that count."""
-        begin = self.shifted + timedelta(seconds=self.policy.warmup_seconds)
-        end = now - timedelta(seconds=self.policy.metric_lateness_seconds)
+        begin, end = self.counting(now)
         counted = {}
         for slot, minutes in self.minutes.items():
             inside = [
@@ -131,6 +164,24 @@ class _Case:
                 sum(m.failures for m in inside),
             )
         return counted
+
+    def counting(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return from when to when minutes count: late ones as soon as there is one."""
+        begin = self.shifted + timedelta(seconds=self.policy.warmup_seconds)
+        end = now - timedelta(seconds=self.policy.metric_lateness_seconds)
+        late = begin + timedelta(seconds=self.spread_seconds)
+        known = [SIMULATION_EPOCH + number * MINUTE for number in range(MINUTES)]
+        acted = any(self._counts(began, late, end) for began in known)
+        return late if acted else begin, end
+
+    def says_enough(self, now: datetime) -> bool:
+        """Return whether failures have data where the candidate has requests."""
+        begin, end = self.counting(now)
+        return self.policy.metric is None or any(
+            _counted(minute, _METRIC.failures, self.says) is not None
+            for number, minute in enumerate(self.minutes[CANDIDATE])
+            if self._counts(SIMULATION_EPOCH + number * MINUTE, begin, end)
+        )
 
     def _counts(self, began: datetime, begin: datetime, end: datetime) -> bool:
         first = began >= begin or (
@@ -150,9 +201,8 @@ class _Case:
 def judging(random: Random, trace: Trace) -> None:
     """Bake one step, look by look, until a verdict; compare it with the truth."""
     case = _case(random)
-    watch = _CloudWatch(
-        case.minutes, random.choice((0, 30, case.policy.metric_lateness_seconds))
-    )
+    lateness = random.choice((0, 30, case.policy.metric_lateness_seconds))
+    watch = _CloudWatch(case.minutes, lateness, case.says)
     measurements = Measurements(cast("Any", watch))
     trace.add(
         case.shifted,
@@ -183,12 +233,19 @@ def judging(random: Random, trace: Trace) -> None:
 def _look(
     case: _Case, measurements: Measurements, now: datetime, held: datetime | None
 ) -> Judgement:
-    settled = judge.window(case.policy, case.shifted, now)
-    evidence = measurements.evidence(_BINDINGS, CANDIDATE, settled)
+    policy, spread = case.policy, case.spread_seconds
+    settled = judge.window(policy, case.shifted, now, spread_seconds=spread)
+    evidence = (
+        measurements.counted(policy.metric, _SLOTS, CANDIDATE, settled)
+        if policy.metric
+        else measurements.evidence(_BINDINGS, CANDIDATE, settled)
+    )
     found = judge.judge(
-        case.policy,
+        policy,
         case.step,
-        bake_left=judge.bake_left(case.policy, case.step, case.shifted, settled),
+        bake_left=judge.bake_left(
+            policy, case.step, case.shifted, settled, spread_seconds=spread
+        ),
         evidence=evidence,
         healthy=0 if case.sick_from and now >= case.sick_from else 1,
         needed=1,
@@ -230,11 +287,14 @@ def _hold_pass(case: _Case, now: datetime, trouble: str, trace: Trace) -> None:
     policy = case.policy
     bake = timedelta(
         seconds=policy.warmup_seconds
+        + case.spread_seconds
         + case.step.bake_seconds
         + policy.metric_lateness_seconds
     )
     if now - case.shifted < bake:
         trace.breaks(now, 7, "passed before its bake had settled")
+    if not case.says_enough(now):
+        trace.breaks(now, 7, "passed though nothing was said of failures")
     if requests < policy.min_requests or trouble:
         trace.breaks(now, 7, f"passed on {requests} requests, {trouble or 'all known'}")
 
@@ -304,7 +364,15 @@ def _case(random: Random) -> _Case:
         _sometime(random, shifted),
         _sometime(random, shifted),
     )
-    return replace(case, controls=_controls(random, shifted))
+    case = replace(case, controls=_controls(random, shifted))
+    if random.random() < 0.6:
+        return case
+    return replace(
+        case,
+        policy=replace(policy, metric=_METRIC),
+        says=random.choice(("", "", "nothing", "failures alone")),
+        spread_seconds=random.choice((0, SPREAD_SECONDS)),
+    )
 
 
 def _minutes(random: Random, requests: int, failing: float) -> list[_Minute]:

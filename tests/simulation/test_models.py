@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 from slipway.domain import control
 from slipway.domain.gates import Gate
-from slipway.domain.judge import Judgement, Verdict
+from slipway.domain.judge import (
+    Evidence,
+    Judgement,
+    Traffic,
+    Verdict,
+    bake_left,
+)
 from slipway.domain.lease import Term
 from slipway.domain.restore import Move
 from slipway.domain.traffic import Permission
@@ -135,6 +141,18 @@ def _count_own_errors(minute: Any, name: str) -> int:
     return int(counts.get(name, 0))
 
 
+def _see_no_gap(candidate: Traffic, primary: Traffic, _: Any = None) -> Evidence:
+    """Take a metric without data for one that says 0."""
+    return Evidence(candidate, primary)
+
+
+def _bake_from_the_write_on(
+    *details: Any, real: Callable[..., Any] = bake_left, **_: Any
+) -> Any:
+    """Let a bake begin before its weights are acted on."""
+    return real(*details)
+
+
 MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
     "1: tasks are rounded down": (
         1,
@@ -181,6 +199,16 @@ MUTATIONS: dict[str, tuple[int, str, dict[str, Any]]] = {
         7,
         "judging",
         {"slipway.domain.judge.judge": _take_silence_for_success},
+    ),
+    "7: no data of failures are none": (
+        7,
+        "judging",
+        {"slipway.gateways.cloudwatch.Evidence": _see_no_gap},
+    ),
+    "7: weights are acted on at once": (
+        7,
+        "judging",
+        {"slipway.domain.judge.bake_left": _bake_from_the_write_on},
     ),
     "12: the lease is taken below the watermark": (
         12,

@@ -74,6 +74,7 @@ def _app(monkeypatch: pytest.MonkeyPatch) -> App:
         load_balancing=nobody,
         cloud_map=nobody,
         measurements=nobody,
+        alarms=nobody,
         events=nobody,
         rollouts=nobody,
         restores=nobody,

@@ -191,10 +191,8 @@ Editors that know JSON Schema complete and check keys as you write: put
 
 Some keys are read, and Slipway does not do what they say yet:
 
-- `rollout.judge.metric` of a service with `nlb` and without `http`, which nothing else
-  could judge, is refused by `slipway plan` and by the run.
-- `rollout.judge.metric` and `http.stickiness` are not heeded: the load balancer's
-  metrics judge, each request goes by weight alone. `slipway plan` notes it.
+- `http.stickiness` is not heeded: each request goes by weight alone. `slipway plan`
+  notes it.
 
 ## How values are written
 
@@ -233,15 +231,22 @@ replaced in batches, on their health alone. A canary on gRPC needs
 `rollout.judge.metric`, for a gRPC failure is an answer with HTTP 200; else say
 `rollout.strategy: batches`. `slipway validate` tells each service's mode, and why.
 
+With `rollout.judge.metric` the application counts, and load balancers' answers are not
+judged by; that makes a canary of a service with `nlb` alone, too. Both metrics have the
+name of the task's ECS service in a dimension, and the one of failures says 0 as well:
+where a release has requests and no data of failures, its name may be misspelt, so
+nothing passes ([how to count](operations.md#counting-in-the-application)).
+
 ## Behind a Network Load Balancer
 
 Each `nlb.port` is a listener of the service's own, and no other service's. Weights
 share out new connections: those that are open stay with their task until they end, or
 until it does, after `rollout.retire_delay` and `deregistration_delay`. It may act on
 new weights ten minutes late, so the delay is 600 s at least, and bakes should be
-longer. Until a first release is healthy no connection comes about. With `/tls` it ends
-TLS there, and opens it anew to a service that speaks `tls`; without, TLS passes through
-unread.
+longer. With `rollout.judge.metric` each bake begins after those ten minutes: what fails
+before fails the release at once, and nothing of it passes. Until a first release is
+healthy no connection comes about. With `/tls` it ends TLS there, and opens it anew to a
+service that speaks `tls`; without, TLS passes through unread.
 
 ## How a sidecar lingers
 

@@ -1,7 +1,10 @@
 """CloudWatch: sums a minute, which can be read some time after the minute's end.
 
-Not modelled: statistics other than Sum, expressions, resolutions below a
-minute. A minute becomes visible all at once; AWS may show a part of it before.
+Series are told apart by namespace, name and all dimensions: one that is asked for with
+others is another, and finds nothing (User Guide, cloudwatch_concepts).
+
+Not modelled: statistics other than Sum, expressions, resolutions below a minute,
+values in sets. A minute becomes visible all at once; AWS may show a part of it before.
 """
 
 from collections import defaultdict
@@ -14,6 +17,9 @@ from typing import Any
 from localcloud.api import AwsError, NotModelled, Router, only
 from localcloud.clock import Clock
 from localcloud.delays import Delays
+
+MOST_DIMENSIONS, MOST_METRICS = 30, 1000
+"""Of one metric, and of one PutMetricData (API_MetricDatum, API_PutMetricData)."""
 
 type Series = tuple[str, str, frozenset[tuple[str, str]]]
 
@@ -68,10 +74,20 @@ class Metrics:
         return self._clock.now() >= began + self._period + lateness
 
     def _put_metric_data(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Add an application's values to its own series.
+
+        Namespaces of AWS/ are AWS's own. Messages of refusals are not documented.
+        """
         only(params, "Namespace", "MetricData")
+        if params["Namespace"].startswith(("AWS/", ":")):
+            raise _invalid(f"The namespace {params['Namespace']} is reserved.")
+        if len(params["MetricData"]) > MOST_METRICS:
+            raise _invalid(f"At most {MOST_METRICS} metrics at once.")
         for datum in params["MetricData"]:
             only(datum, "MetricName", "Dimensions", "Value", "Unit", "Timestamp")
             dimensions = {d["Name"]: d["Value"] for d in datum.get("Dimensions", ())}
+            if len(dimensions) > MOST_DIMENSIONS:
+                raise _invalid(f"At most {MOST_DIMENSIONS} dimensions of a metric.")
             at = _moment(datum.get("Timestamp", self._clock.now()))
             self.put(
                 params["Namespace"], datum["MetricName"], dimensions, datum["Value"], at
@@ -138,6 +154,10 @@ class Metrics:
             ):
                 data[at] = data.get(at, 0.0) + value
         return data
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterValue", message)
 
 
 def _floor(at: datetime, period: timedelta) -> datetime:

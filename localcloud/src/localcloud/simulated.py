@@ -9,6 +9,12 @@ How a release behaves is read from its image's manifest:
 - `unhealthy`: it runs and fails its health checks.
 - `fail_every`: each nth request of a task is answered with a 500.
 - `hang`: health checks are answered, requests never.
+- `fail_inside_every`: each nth request of a task fails in an answer with a 200, as
+  gRPC's do: load balancers take it for a good one.
+- `counts`: it counts its own requests and failures in CloudWatch, once a request has
+  ended: `namespace`, `requests` and `failures`, the `slot` dimension that gets its ECS
+  service's name, and further `dimensions`. It says 0 failures, too, unless it is
+  `sparse`.
 """
 
 import asyncio
@@ -112,7 +118,7 @@ class Totals:
 
     sent: int = 0
     answered: int = 0
-    """With a 2xx."""
+    """With a 2xx, and no failure in it."""
     failed: int = 0
     """Everything else."""
     reached: Counter[str] = field(default_factory=Counter)
@@ -281,17 +287,32 @@ class SimulatedTraffic:
                 requests,
             )
             return
-        every = int(task.image.get("fail_every") or 0)
         before = self._served[task.task_arn]
         self._served[task.task_arn] += requests
-        failed = (before + requests) // every - before // every if every else 0
+        failed = _each(task.image.get("fail_every"), before, requests)
+        inside = _each(task.image.get("fail_inside_every"), before, requests)
         both = (dimensions, balancer)
         self._count("RequestCount", both, requests)
         self._count("HTTPCode_Target_5XX_Count", both, failed)
         self._count("HTTPCode_Target_2XX_Count", both, requests - failed)
+        lost = min(requests, failed + inside)
+        self._tell(task, requests, lost)
         for totals in (flow.totals, self.totals):
-            totals.answered += requests - failed
-        self._lose(flow, failed, digest=task.image_digest)
+            totals.answered += requests - lost
+        self._lose(flow, lost, digest=task.image_digest)
+
+    def _tell(self, task: TaskSpec, requests: int, failures: int) -> None:
+        """Count as the application itself does, where it counts."""
+        own = task.image.get("counts")
+        if own is None:
+            return
+        dimensions = {own["slot"]: task.ecs_service} | own.get("dimensions", {})
+        counts = {own["requests"]: requests, own["failures"]: failures}
+        if own.get("sparse") and not failures:
+            del counts[own["failures"]]
+        for name, count in counts.items():
+            at = self._clock.now()
+            self._metrics.put(own["namespace"], name, dimensions, count, at)
 
     def _give_up(
         self,
@@ -358,6 +379,11 @@ class SimulatedTraffic:
             return
         for chosen in dimensions:
             self._metrics.put(_NAMESPACE, name, chosen, value, self._clock.now())
+
+
+def _each(nth: int | None, before: int, requests: int) -> int:
+    """Return how many of a task's next requests are each nth of all."""
+    return (before + requests) // nth - before // nth if nth else 0
 
 
 def _matching(listener: ListenerView, flow: Flow) -> RuleView | None:

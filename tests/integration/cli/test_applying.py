@@ -305,7 +305,14 @@ def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -
                 "retire_delay": "600s",
             }
             network = environment(at.made.cloud.network)
-            wire = {"type": "network", "create": True, "scheme": "internal"}
+            (theirs,) = client("elbv2").create_load_balancer(
+                Name="theirs",
+                Type="network",
+                Scheme="internal",
+                Subnets=network["subnets"],
+            )["LoadBalancers"]
+            arn = theirs["LoadBalancerArn"]
+            wire = {"type": "network", "scheme": "internal", "arn": arn}
             balancers = network["load_balancers"] | {"wire": wire}
             behind_wire = orders(nlb=nlb, rollout=judged)
             del behind_wire["http"]
@@ -313,12 +320,12 @@ def test_what_cannot_be_is_said_by_plan_and_refused_by_the_run(tmp_path: Path) -
             planned = await at.on("plan")
             assert planned.exit_code == Exit.REFUSED, planned.output
             lines = planned.stdout.splitlines()
-            assert "! record orders" in lines
-            assert any("rollout.judge.metric: " in line for line in lines)
-            assert lines[-1] == "1 that cannot be"
+            assert "! load balancer wire" in lines
+            assert not any("rollout.judge.metric" in line for line in lines)
+            assert lines[-1].endswith("; 1 that cannot be")
             code, document = await at.document("apply")
             assert code == document["exit_code"] == Exit.REFUSED, document
-            assert "Network Load Balancer" in document["report"]["problems"][0]
+            assert "it has no security group" in document["report"]["problems"][0]
             assert at.made.writes() == []
 
     play(scene)

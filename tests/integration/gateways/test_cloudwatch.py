@@ -9,6 +9,7 @@ from localcloud.metrics import Outage
 from slipway.domain.judge import Evidence, Traffic, Window
 from slipway.domain.service import Binding, Slot
 
+from tests.builders import a_metric
 from tests.integration.gateways.world import World, a_world
 from tests.unit.localcloud.compute import virtual
 
@@ -157,6 +158,104 @@ async def test_a_role_that_may_not_read_has_no_evidence() -> None:
         minutes = await settled(world)
         world.refuse("GetMetricData", "AccessDeniedException")
         assert world.measurements.evidence([world.binding], B, minutes) is None
+
+
+# ----------------------------------------------------- an application's own
+
+
+METRIC = a_metric(slot_dimension="Slot", dimensions={"Zone": "all"})
+BOTH = {A: "orders-a", B: "orders-b"}
+
+
+def counted(
+    world: World, slot: Slot, at: datetime, *, zone: str = "all", **counts: float
+) -> None:
+    """Write what the application counted in one slot in one minute."""
+    dimensions = {"Slot": BOTH[slot], "Zone": zone}
+    for name, value in counts.items():
+        world.cloud.metrics.put("shop", name, dimensions, value, at)
+
+
+@virtual
+async def test_an_applications_counts_are_those_of_each_slots_service() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        for at in (minutes.start, minutes.start + MINUTE):
+            counted(world, A, at, Asked=100, Failed=3)
+            counted(world, B, at, Asked=20, Failed=5)
+            counted(world, B, at, zone="another", Asked=900, Failed=900)
+        measured(world, B, minutes.start, requests=900, **{"2xx": 900})
+        evidence = world.measurements.counted(METRIC, BOTH, B, minutes)
+        assert evidence == Evidence(Traffic(40, 30), Traffic(200, 194))
+
+
+@virtual
+async def test_more_failures_than_requests_are_all_of_them() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        counted(world, B, minutes.start, Asked=20, Failed=21)
+        evidence = world.measurements.counted(METRIC, BOTH, B, minutes)
+        assert evidence == Evidence(Traffic(20, 0), Traffic(0, 0))
+
+
+@virtual
+async def test_no_data_of_a_candidates_failures_is_a_gap_and_a_zero_is_none() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        counted(world, A, minutes.start, Asked=100, Failed=0)
+        counted(world, B, minutes.start, Asked=100, Failled=50)
+        evidence = world.measurements.counted(METRIC, BOTH, B, minutes)
+        assert evidence is not None
+        assert evidence.gap == (
+            "Failed of shop has no data where Slot is orders-b, and Asked has: the "
+            "application must send zeros, too"
+        )
+        counted(world, B, minutes.start + MINUTE, Failed=0)
+        evidence = world.measurements.counted(METRIC, BOTH, B, minutes)
+        assert evidence == Evidence(Traffic(100, 100), Traffic(100, 100))
+
+
+@virtual
+async def test_a_primary_that_says_nothing_of_failures_has_had_none() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        counted(world, A, minutes.start, Asked=100)
+        counted(world, B, minutes.start, Asked=100, Failed=2)
+        evidence = world.measurements.counted(METRIC, BOTH, B, minutes)
+        assert evidence == Evidence(Traffic(100, 98), Traffic(100, 100))
+
+
+@virtual
+async def test_an_application_that_is_silent_has_had_no_requests() -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+        assert world.measurements.counted(METRIC, BOTH, B, minutes) == SILENCE
+        counted(world, B, minutes.start, Failed=5)
+        assert world.measurements.counted(METRIC, BOTH, B, minutes) == SILENCE
+        empty = Window(minutes.start, minutes.start)
+        calls = world.count("cloudwatch", "GetMetricData")
+        assert world.measurements.counted(METRIC, BOTH, B, empty) == SILENCE
+        assert world.count("cloudwatch", "GetMetricData") == calls
+
+
+@pytest.mark.parametrize("status", ["PartialData", "InternalError", None])
+@virtual
+async def test_an_applications_metric_answered_in_part_is_no_evidence(
+    status: str | None,
+) -> None:
+    async with a_world() as world:
+        minutes = await settled(world)
+
+        def answer(params: dict[str, Any]) -> dict[str, Any]:
+            results = [_result(query) for query in params["MetricDataQueries"]]
+            if status is None:
+                results.pop()
+            else:
+                results[-1]["StatusCode"] = status
+            return {"MetricDataResults": results, "Messages": []}
+
+        world.cloud.router.serve("cloudwatch", {"GetMetricData": answer})
+        assert world.measurements.counted(METRIC, BOTH, B, minutes) is None
 
 
 def _result(

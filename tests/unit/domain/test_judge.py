@@ -1,6 +1,7 @@
 """The judge: what passes, what fails, and that silence never passes (invariant 7)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -30,6 +31,7 @@ from tests.builders import (
     a_finding,
     a_freeze,
     a_judge_policy,
+    a_metric,
     after,
     some_evidence,
     some_traffic,
@@ -54,6 +56,9 @@ WORSE = [Verdict.PASS, Verdict.BAKING, Verdict.INCONCLUSIVE, Verdict.FAIL]
 def traffic(draw: st.DrawFn) -> Traffic:
     """Return what a slot answered; answers may also outnumber requests."""
     return Traffic(draw(REQUESTS), draw(REQUESTS))
+
+
+FEW = some_traffic(49)
 
 
 def judged(
@@ -165,6 +170,29 @@ def test_too_few_requests_of_the_candidate_prove_nothing_either_way() -> None:
 def test_no_answer_of_cloudwatch_is_inconclusive_at_the_end_of_the_bake() -> None:
     assert judged(None).verdict is Verdict.INCONCLUSIVE
     assert judged(None, left=BAKING).verdict is Verdict.BAKING
+
+
+def test_what_has_no_data_and_should_proves_nothing_however_good_the_rest() -> None:
+    for failures in (0, 500):
+        gap = replace(of_thousand(failures), gap="Failed has no data")
+        answer = judged(gap)
+        assert answer.verdict is Verdict.INCONCLUSIVE
+        assert answer.reason == "Failed has no data"
+        assert judged(gap, left=BAKING).verdict is Verdict.BAKING
+
+
+def test_a_gap_stays_one_when_an_earlier_primary_is_compared_with() -> None:
+    gap = replace(some_evidence(primary=Traffic(0, 0)), gap="Failed has no data")
+    earlier = some_traffic(failures=5)
+    assert gap.compared(earlier, 50) == replace(gap, primary=earlier)
+
+
+def test_reasons_name_the_applications_own_metric() -> None:
+    policy = a_judge_policy(metric=a_metric())
+    by = "; judged by Asked and Failed of shop"
+    for evidence in (of_thousand(0), of_thousand(500), some_evidence(candidate=FEW)):
+        assert judged(evidence, policy=policy).reason.endswith(by)
+        assert "judged by" not in judged(evidence).reason
 
 
 @pytest.mark.parametrize("evidence", [None, of_thousand(0)], ids=["silent", "good"])
@@ -289,6 +317,36 @@ def test_the_last_minute_judged_is_the_last_that_has_settled(
     now: int, end: int
 ) -> None:
     assert window(a_judge_policy(), START, after(now)).end == after(end)
+
+
+@pytest.mark.parametrize(
+    ("now", "start"),
+    [
+        (240, 60),  # weights still spread: what it fails counts
+        (839, 60),  # the first minute after that has not settled
+        (840, 660),
+        (2000, 660),
+    ],
+)
+def test_once_weights_are_acted_on_only_what_came_since_counts(
+    now: int, start: int
+) -> None:
+    found = window(a_judge_policy(), START, after(now), spread_seconds=600)
+    assert found.start == after(start)
+    assert not found.empty
+
+
+@pytest.mark.parametrize("warmup", [0, 30])
+def test_a_bake_begins_when_its_weights_are_acted_on(warmup: int) -> None:
+    policy = a_judge_policy(warmup_seconds=warmup)
+    for now in range(0, 1500, 30):
+        found = window(policy, START, after(now), spread_seconds=600)
+        left = bake_left(policy, Step(10, 60), START, found, spread_seconds=600)
+        if left <= BAKED:
+            assert found.start >= after(600)
+            assert found.end >= after(600 + warmup + 60)
+        else:
+            assert found.end < after(600 + warmup + 60)
 
 
 def test_there_is_nothing_to_judge_until_a_minute_has_settled() -> None:

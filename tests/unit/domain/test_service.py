@@ -1,14 +1,17 @@
 """Services: what a record may say."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 from slipway.domain.service import (
     LONGEST_DELAY_SECONDS,
+    MOST_DIMENSIONS,
     NETWORK_SETTLE_SECONDS,
     WEIGHTS_SETTLE_SECONDS,
     Binding,
+    JudgePolicy,
     Mode,
     Slot,
     Step,
@@ -17,6 +20,7 @@ from slipway.domain.service import (
 from tests.builders import (
     a_binding,
     a_judge_policy,
+    a_metric,
     a_network_binding,
     a_policy,
     a_service,
@@ -130,6 +134,65 @@ def test_a_canary_on_a_network_load_balancer_alone_is_refused_for_it_counts_none
     both = (a_binding(), wire)
     canary = a_service(bindings=both, rollout=a_policy(retire_delay_seconds=600))
     assert canary.mode is Mode.CANARY
+
+
+def test_a_canary_on_a_network_load_balancer_alone_is_judged_by_its_own_metric() -> (
+    None
+):
+    counting = a_policy(judge=a_judge_policy(metric=a_metric()))
+    canary = a_service(bindings=(a_network_binding(),), rollout=counting)
+    assert canary.mode is Mode.CANARY
+    with pytest.raises(ValueError, match="bindings must name a rule"):
+        a_service(bindings=(), rollout=counting)
+
+
+def test_only_what_applications_count_of_network_traffic_goes_by_weights_late() -> None:
+    wire = a_network_binding()
+    counting = a_policy(judge=a_judge_policy(metric=a_metric()))
+    assert a_service(bindings=(a_binding(), wire)).spread_seconds == 0
+    assert a_service(rollout=counting).spread_seconds == 0
+    both = a_service(bindings=(a_binding(), wire), rollout=counting)
+    assert both.spread_seconds == NETWORK_SETTLE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"namespace": "AWS/ECS"}, "metric.namespace must be the application's own"),
+        ({"namespace": ":shop"}, "metric.namespace must be the application's own"),
+        ({"failures": "Asked"}, "metric.failures must be another metric than requests"),
+        ({"requests": ""}, "names have 1 to 255 characters, not ''"),
+        ({"slot_dimension": "x" * 256}, "names have 1 to 255 characters"),
+        ({"dimensions": {"": "x"}}, "names have 1 to 255 characters, not ''"),
+        ({"dimensions": {"Zone": ""}}, "values have 1 to 1024 characters"),
+        ({"dimensions": {"Zone": "x" * 1025}}, "values have 1 to 1024 characters"),
+        ({"dimensions": {"ServiceName": "orders"}}, "ServiceName is each slot's own"),
+        (
+            {"dimensions": {f"D{n}": "x" for n in range(MOST_DIMENSIONS)}},
+            "metric.dimensions must be at most 29, not 30",
+        ),
+    ],
+)
+def test_a_metric_that_cannot_be_or_cannot_be_judged_by_is_refused(
+    more: dict[str, Any], wrong: str
+) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        a_metric(**more)
+
+
+def test_a_metric_may_have_as_many_dimensions_as_cloudwatch_takes() -> None:
+    most = {f"D{n}": "x" * 1024 for n in range(MOST_DIMENSIONS - 1)}
+    assert a_metric(dimensions=most).dimensions == most
+
+
+def test_a_judges_record_keeps_its_metric_and_one_from_before_has_none() -> None:
+    adapter = TypeAdapter(JudgePolicy)
+    metric = a_metric(slot_dimension="Slot", dimensions={"Zone": "a"})
+    own = a_judge_policy(metric=metric)
+    assert adapter.validate_json(adapter.dump_json(own)) == own
+    stored = adapter.dump_python(a_judge_policy(), mode="json")
+    del stored["metric"]
+    assert adapter.validate_python(stored) == a_judge_policy()
 
 
 def test_a_network_load_balancer_acts_on_weights_late_so_old_slots_stay_longer() -> (

@@ -112,22 +112,53 @@ async def test_an_outage_takes_data_or_answers_away() -> None:
         assert _read(began, later)[0]["Values"] == [1.0]
 
 
+def _put_own(value: float, namespace: str = "shop", **dimensions: str) -> None:
+    named = [{"Name": name, "Value": text} for name, text in dimensions.items()]
+    client("cloudwatch").put_metric_data(
+        Namespace=namespace,
+        MetricData=[{"MetricName": "Asked", "Dimensions": named, "Value": value}],
+    )
+
+
 @virtual
-async def test_own_metrics_can_be_put() -> None:
+async def test_an_applications_values_add_up_by_all_of_their_dimensions() -> None:
     async with compute_cloud() as cloud:
         began = cloud.clock.now()
-        client("cloudwatch").put_metric_data(
-            Namespace="AWS/ApplicationELB",
-            MetricData=[
-                {
-                    "MetricName": "RequestCount",
-                    "Dimensions": [{"Name": "LoadBalancer", "Value": "app/demo/1"}],
-                    "Value": 5,
-                }
-            ],
-        )
+        for value in (5, 0, 2):
+            _put_own(value, ServiceName="cart-a", Zone="1")
+        _put_own(9, ServiceName="cart-a")
+        _put_own(0, ServiceName="cart-b")
         await cloud.clock.sleep(300)
-        assert _read(began, began + timedelta(minutes=1))[0]["Values"] == [5.0]
+
+        def read(**dimensions: str) -> list[float]:
+            named = [{"Name": name, "Value": text} for name, text in dimensions.items()]
+            metric = {"Namespace": "shop", "MetricName": "Asked", "Dimensions": named}
+            query = {
+                "Id": "m",
+                "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"},
+            }
+            [result] = _read(began, began + timedelta(minutes=1), query)
+            values: list[float] = result["Values"]
+            return values
+
+        assert read(Zone="1", ServiceName="cart-a") == [7.0]
+        assert read(ServiceName="cart-a") == [9.0]
+        assert read(ServiceName="cart-b") == [0.0]
+        assert read(Zone="1") == []
+
+
+@virtual
+async def test_what_cloudwatch_does_not_take_is_refused() -> None:
+    async with compute_cloud():
+        many = {f"D{number}": "x" for number in range(31)}
+        for namespace, dimensions in (("AWS/ECS", {}), (":shop", {}), ("shop", many)):
+            with pytest.raises(ClientError, match="InvalidParameterValue"):
+                _put_own(1, namespace, **dimensions)
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            client("cloudwatch").put_metric_data(
+                Namespace="shop",
+                MetricData=[{"MetricName": "Asked", "Value": 1}] * 1001,
+            )
 
 
 @pytest.mark.parametrize("stat", [{"Stat": "p99"}, {"Period": 30}])

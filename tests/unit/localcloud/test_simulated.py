@@ -28,18 +28,33 @@ async def _two_slots(cloud: Cloud, **flaw: Any) -> System:
 def _sum(cloud: Cloud, system: System, name: str, slot: Slot | None) -> float:
     """Return what CloudWatch says of a slot, or of the load balancer, by now."""
     binding = system.service("cart").bindings[0]
-    balancer = "/".join(binding.listener_arn.split("/")[1:4])
-    dimensions = [{"Name": "LoadBalancer", "Value": balancer}]
+    dimensions = {"LoadBalancer": "/".join(binding.listener_arn.split("/")[1:4])}
     if slot is not None:
         group = binding.target_group_arns[slot].rsplit(":", 1)[1]
-        dimensions.append({"Name": "TargetGroup", "Value": group})
-    metric = {"Namespace": "AWS/ApplicationELB", "MetricName": name}
+        dimensions["TargetGroup"] = group
+    return sum(_values(cloud, "AWS/ApplicationELB", name, dimensions))
+
+
+def _own(cloud: Cloud, name: str, **dimensions: str) -> float | None:
+    """Return what the application says, None where it says nothing."""
+    values = _values(cloud, "shop", name, dimensions)
+    return sum(values) if values else None
+
+
+def _values(
+    cloud: Cloud, namespace: str, name: str, dimensions: dict[str, str]
+) -> list[float]:
+    named: list[Any] = [{"Name": n, "Value": value} for n, value in dimensions.items()]
     [result] = client("cloudwatch").get_metric_data(
         MetricDataQueries=[
             {
                 "Id": "m",
                 "MetricStat": {
-                    "Metric": metric | {"Dimensions": dimensions},
+                    "Metric": {
+                        "Namespace": namespace,
+                        "MetricName": name,
+                        "Dimensions": named,
+                    },
                     "Period": 60,
                     "Stat": "Sum",
                 },
@@ -48,7 +63,7 @@ def _sum(cloud: Cloud, system: System, name: str, slot: Slot | None) -> float:
         StartTime=cloud.clock.epoch,
         EndTime=cloud.clock.now() + timedelta(minutes=1),
     )["MetricDataResults"]
-    return sum(result["Values"])
+    return list(result["Values"])
 
 
 @virtual
@@ -66,6 +81,55 @@ async def test_requests_are_shared_out_by_weight_exactly() -> None:
         assert _sum(cloud, system, "RequestCount", Slot.B) == 70
         assert _sum(cloud, system, "RequestCount", None) == 700
         assert _sum(cloud, system, "HTTPCode_Target_2XX_Count", Slot.B) == 70
+
+
+@virtual
+async def test_a_failure_inside_a_good_answer_is_seen_by_the_application_alone() -> (
+    None
+):
+    counts = {
+        "namespace": "shop",
+        "requests": "Asked",
+        "failures": "Failed",
+        "slot": "Slot",
+        "dimensions": {"Zone": "all"},
+    }
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud, fail_inside_every=5, counts=counts)
+        cloud.route(system, "cart", 50, 50)
+        await cloud.clock.sleep(5)
+        flow = cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(40)
+        cloud.traffic.stop(flow)
+        await cloud.clock.sleep(300)
+        assert (flow.totals.answered, flow.totals.failed) == (360, 40)
+        assert _sum(cloud, system, "HTTPCode_Target_2XX_Count", Slot.B) == 200
+        assert _sum(cloud, system, "HTTPCode_Target_5XX_Count", Slot.B) == 0
+        assert _own(cloud, "Asked", Slot="cart-b", Zone="all") == 200
+        assert _own(cloud, "Failed", Slot="cart-b", Zone="all") == 40
+        assert _own(cloud, "Asked", Slot="cart-a", Zone="all") is None
+
+
+@pytest.mark.parametrize(("sparse", "said"), [(False, 0), (True, None)])
+@virtual
+async def test_an_application_says_zero_failures_unless_it_is_sparse(
+    *, sparse: bool, said: float | None
+) -> None:
+    counts = {
+        "namespace": "shop",
+        "requests": "Asked",
+        "failures": "Failed",
+        "slot": "Slot",
+        "sparse": sparse,
+    }
+    async with compute_cloud() as cloud:
+        system = await _two_slots(cloud, counts=counts)
+        cloud.route(system, "cart", 0, 100)
+        await cloud.clock.sleep(5)
+        cloud.traffic.send(system.public_listener_arn, 10.0)
+        await cloud.clock.sleep(400)
+        assert (_own(cloud, "Asked", Slot="cart-b") or 0) > 0
+        assert _own(cloud, "Failed", Slot="cart-b") == said
 
 
 @virtual

@@ -923,6 +923,73 @@ MISTAKES = [
         id="a_metric_of_aws",
     ),
     pytest.param(
+        cart(
+            "rollout:\n"
+            "  judge:\n"
+            "    metric:\n"
+            "      namespace: shop\n"
+            "      requests: asked\n"
+            "      failures: asked\n"
+        ),
+        [
+            (
+                "services/cart.yaml:8:7: rollout.judge.metric.failures: asked; "
+                "another metric than requests"
+            ),
+        ],
+        id="requests_that_are_failures",
+    ),
+    pytest.param(
+        cart(
+            "rollout:\n"
+            "  judge:\n"
+            "    metric:\n"
+            "      namespace: shop\n"
+            '      requests: ""\n'
+            '      failures: ":failed"\n'
+            '      dimensions: {" Zone": a, Kind: ""}\n'
+        ),
+        [
+            (
+                "services/cart.yaml:7:7: rollout.judge.metric.requests: an empty text; "
+                "ASCII text that begins neither with a space nor with a colon"
+            ),
+            (
+                "services/cart.yaml:8:7: rollout.judge.metric.failures: :failed; "
+                "ASCII text that begins neither with a space nor with a colon"
+            ),
+            (
+                "services/cart.yaml:9:20: rollout.judge.metric.dimensions. Zone: the "
+                "key  Zone; ASCII text that begins neither with a space nor with a "
+                "colon"
+            ),
+            (
+                "services/cart.yaml:9:32: rollout.judge.metric.dimensions.Kind: an "
+                "empty text; ASCII text that does not begin with a space"
+            ),
+        ],
+        id="names_that_no_metric_has",
+    ),
+    pytest.param(
+        cart(
+            "rollout:\n"
+            "  judge:\n"
+            "    metric:\n"
+            "      namespace: shop\n"
+            "      requests: asked\n"
+            "      failures: failed\n"
+            "      dimensions: {ServiceName: cart}\n"
+        ),
+        [
+            (
+                "services/cart.yaml:9:20: rollout.judge.metric.dimensions.ServiceName: "
+                "cart; other dimensions than ServiceName, which has the name of each "
+                "slot's ECS service"
+            ),
+        ],
+        id="a_slots_dimension_that_is_given",
+    ),
+    pytest.param(
         side("    port: 8080\n"),
         [
             (

@@ -2,7 +2,7 @@
 
 import pytest
 from slipway.domain.schedule import ScheduledBounds
-from slipway.domain.service import Mode, Scaling, Slot
+from slipway.domain.service import ApplicationMetric, Mode, Scaling, Slot
 from slipway.manifests.environment_checks import MOST_GROUPS, MOST_PAIRS
 from slipway.manifests.reading import read
 from slipway.manifests.records import EnvironmentRecord, Flow, ServiceRecord
@@ -83,6 +83,39 @@ def test_behind_a_network_load_balancer_alone_health_judges_and_bakes_are_long()
     )
     long = "rollout: {steps: [{weight: 100, bake: 600s}]}\n"
     assert record(f"nlb: {{port: 6379}}\n{long}").notes == ()
+
+
+def test_its_own_metric_makes_it_a_canary_whose_steps_wait_for_weights() -> None:
+    found = record(f"nlb: {{port: 6379}}\nrollout:\n{METRIC}")
+    assert found.mode is Mode.CANARY
+    assert found.reason == (
+        "weights move on 1 binding, judged by the application's own metric"
+    )
+    (note,) = found.notes
+    assert note == (
+        "each step takes 600 s more than its bake, which begins when its Network Load "
+        "Balancer acts on weights"
+    )
+
+
+def test_rollouts_are_told_of_the_metric_as_it_is_written() -> None:
+    found = record(f"http: {{load_balancer: inside}}\nrollout:\n{METRIC}")
+    assert found.rollout.judge.metric == ApplicationMetric("Shop", "Asked", "Failed")
+    more = METRIC.replace("}}", ", slot_dimension: Slot, dimensions: {Zone: 1}}}")
+    found = record(f"http: {{load_balancer: inside}}\nrollout:\n{more}")
+    assert found.rollout.judge.metric == ApplicationMetric(
+        "Shop", "Asked", "Failed", "Slot", {"Zone": "1"}
+    )
+    assert found.notes == ()
+    assert record("").rollout.judge.metric is None
+
+
+@pytest.mark.parametrize(
+    "more", ["", "  strategy: batches\nhttp: {load_balancer: inside}\n"]
+)
+def test_a_metric_that_judges_nothing_is_noted(more: str) -> None:
+    notes = record(f"rollout:\n{METRIC}{more}").notes
+    assert "rollout.judge.metric judges nothing: batches go by health alone" in notes
 
 
 def test_an_application_load_balancer_judges_for_a_network_one_beside_it() -> None:

@@ -1,9 +1,8 @@
-"""What Slipway does not do is said: refused where a service would not be right."""
+"""What of manifests Slipway does not heed is said, and what it does at no stroke."""
 
 import pytest
-from slipway.domain.resources import Kind
 from slipway.manifests.records import EnvironmentRecord
-from slipway.provision.limits import not_done, not_heeded, too_many_gone
+from slipway.provision.limits import not_heeded, too_many_gone
 
 from tests.unit.manifests.folder import CART, reading
 
@@ -15,44 +14,30 @@ def record(files: dict[str, str]) -> EnvironmentRecord:
     return found.record
 
 
-METRIC = "metric: {namespace: shop, requests: r, failures: f}"
+METRIC = "{namespace: shop, requests: r, failures: f}"
 
 
-def test_what_is_done_is_neither_refused_nor_noted() -> None:
-    assert list(not_done(record({}))) == []
-    assert list(not_heeded(record({}))) == []
-
-
-def test_a_metric_that_nobody_reads_judges_nothing_behind_a_network_load_balancer() -> (
-    None
-):
-    nlb = f"nlb: {{port: 9000}}\nrollout: {{judge: {{{METRIC}}}}}\n"
-    (refusal,) = not_done(record({"services/cart.yaml": CART + nlb}))
-    assert (refusal.kind, refusal.service) == (Kind.RECORD, "cart")
-    assert refusal.reason.startswith("rollout.judge.metric: ")
-    beside = "http: {load_balancer: inside}\n"
-    assert not list(not_done(record({"services/cart.yaml": CART + beside + nlb})))
-    alone = "nlb: {port: 9000}\n"
-    assert not list(not_done(record({"services/cart.yaml": CART + alone})))
-
-
-METRIC = "metric: {namespace: shop, requests: r, failures: f}"
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        "nlb: {port: 9000}\n",
+        f"nlb: {{port: 9000}}\nrollout: {{judge: {{metric: {METRIC}}}}}\n",
+        f"http: {{load_balancer: inside}}\nrollout: {{judge: {{metric: {METRIC}}}}}\n",
+    ],
+)
+def test_what_is_heeded_is_not_noted(more: str) -> None:
+    assert list(not_heeded(record({"services/cart.yaml": CART + more}))) == []
 
 
 @pytest.mark.parametrize(
     ("more", "key"),
     [
-        (
-            f"http: {{load_balancer: inside}}\nrollout: {{judge: {{{METRIC}}}}}\n",
-            "rollout.judge.metric",
-        ),
         ("http: {load_balancer: inside, stickiness: true}\n", "http.stickiness"),
     ],
 )
 def test_what_is_not_heeded_is_noted_with_its_key(more: str, key: str) -> None:
-    found = record({"services/cart.yaml": CART + more})
-    assert list(not_done(found)) == []
-    (note,) = not_heeded(found)
+    (note,) = not_heeded(record({"services/cart.yaml": CART + more}))
     assert note.startswith(f"cart: {key}: ")
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from slipway.domain.judge import Window
     from slipway.domain.rollout import Mark, Rollout
+    from slipway.domain.service import Service, Slot
     from slipway.wiring import App
 
 
@@ -40,12 +42,15 @@ def judged_now(
         return _health_judged_now(rollout, number, marks, app), None
     service, sides, step = rollout.service, rollout.known_sides, rollout.steps[number]
     policy, shifted_at = service.rollout, _shifted_at(number, marks)
-    settled = window(policy.judge, shifted_at, clock.now())
-    evidence = app.measurements.evidence(service.bindings, sides.candidate, settled)
+    spread = service.spread_seconds
+    settled = window(policy.judge, shifted_at, clock.now(), spread_seconds=spread)
+    evidence = _evidence(service, sides.candidate, settled, app)
     judgement = judge(
         policy.judge,
         step,
-        bake_left=bake_left(policy.judge, step, shifted_at, settled),
+        bake_left=bake_left(
+            policy.judge, step, shifted_at, settled, spread_seconds=spread
+        ),
         evidence=evidence
         and evidence.compared(earlier_primary(marks), policy.judge.min_requests),
         healthy=_healthy_now(rollout, app),
@@ -54,6 +59,16 @@ def judged_now(
         max_task_failures=policy.max_task_failures,
     )
     return judgement, evidence
+
+
+def _evidence(
+    service: Service, candidate: Slot, settled: Window, app: App
+) -> Evidence | None:
+    """Ask for what the service is judged by: its own metric, where it has one."""
+    metric = service.rollout.judge.metric
+    if metric is not None:
+        return app.measurements.counted(metric, service.slots, candidate, settled)
+    return app.measurements.evidence(service.bindings, candidate, settled)
 
 
 def _health_judged_now(

@@ -22,7 +22,7 @@ from slipway.fence import begin_run, borrowed
 from slipway.manifests.reading import read
 from slipway.preflight import preflight
 from slipway.provision.desired import Standing, desired, scope_of
-from slipway.provision.limits import not_done, too_many_gone
+from slipway.provision.limits import too_many_gone
 from slipway.provision.records import wanted_record
 from slipway.telemetry import logger
 
@@ -348,10 +348,10 @@ def whole_plan(record: EnvironmentRecord, app: Estate) -> Plan:
     """Look at everything, write nothing, and say what has to be done.
 
     Services in which a rollout is under way are left out of the comparison where it
-    moves things itself. What Slipway does not do is refused before anything is looked
+    moves things itself. What would remove too much is refused before anything is looked
     at, and what there is no room for before anything is made.
     """
-    not_so = (*not_done(record), *too_many_gone(app.journal.services(), record.names))
+    not_so = tuple(too_many_gone(app.journal.services(), record.names))
     if not_so:
         return Plan((), not_so)
     scope = scope_of(record)

@@ -2,11 +2,12 @@
 
 Failures are requests less successful answers, not errors that somebody counted: a load
 balancer's own 502, 503 and 504 carry no target group, and a hung target answers
-nothing at all. Successful is any 2xx, 3xx or 4xx answer.
+nothing at all. Successful is any 2xx, 3xx or 4xx answer. Where the application itself
+counts, failures are what it says.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,7 +16,8 @@ from slipway.domain.diagnosis import Finding, summary
 from slipway.domain.service import JudgePolicy, Step
 
 MINUTE = timedelta(minutes=1)
-"""The period of load balancer metrics (elb-cloudwatch-metrics)."""
+"""The period of load balancer metrics (elb-cloudwatch-metrics), and of all others that
+are judged by."""
 
 
 class Verdict(StrEnum):
@@ -71,12 +73,14 @@ class Evidence:
 
     candidate: Traffic
     primary: Traffic
+    gap: str | None = None
+    """What should have data and has none: then nothing of this passes or fails."""
 
     def compared(self, earlier: Traffic | None, min_requests: int) -> "Evidence":
         """Compare with an earlier step's primary where this one's has too little."""
         if earlier is None or self.primary.requests >= min_requests:
             return self
-        return Evidence(self.candidate, earlier)
+        return replace(self, primary=earlier)
 
     @property
     def facts(self) -> dict[str, float]:
@@ -97,25 +101,45 @@ class Judgement:
     reason: str
 
 
-def window(policy: JudgePolicy, shifted_at: datetime, now: datetime) -> Window:
+def window(
+    policy: JudgePolicy, shifted_at: datetime, now: datetime, *, spread_seconds: int = 0
+) -> Window:
     """Return the minutes after a shift that are warm and settled by `now`.
 
     Without a warm-up the minute of the shift itself counts: what the candidate failed
-    in it, it failed.
+    in it, it failed. Where weights take `spread_seconds` to be acted on, only what came
+    after that counts, as soon as there is some; until then what the candidate failed
+    counts, and cannot pass: its bake has not begun.
     """
-    warm = shifted_at + timedelta(seconds=policy.warmup_seconds)
+    settled = now - timedelta(seconds=policy.metric_lateness_seconds)
+    end = settled.replace(second=0, microsecond=0)
+    spread = _warm(policy, shifted_at + timedelta(seconds=spread_seconds))
+    return Window(spread if spread < end else _warm(policy, shifted_at), end)
+
+
+def _warm(policy: JudgePolicy, at: datetime) -> datetime:
+    """Return the first minute that counts of what began then."""
+    warm = at + timedelta(seconds=policy.warmup_seconds)
     start = warm.replace(second=0, microsecond=0)
     if policy.warmup_seconds and start < warm:
         start += MINUTE
-    settled = now - timedelta(seconds=policy.metric_lateness_seconds)
-    return Window(start, settled.replace(second=0, microsecond=0))
+    return start
 
 
 def bake_left(
-    policy: JudgePolicy, step: Step, shifted_at: datetime, window: Window
+    policy: JudgePolicy,
+    step: Step,
+    shifted_at: datetime,
+    window: Window,
+    *,
+    spread_seconds: int = 0,
 ) -> timedelta:
-    """Return how much of a step's bake has not settled yet; 0 or less where all has."""
-    bake = timedelta(seconds=policy.warmup_seconds + step.bake_seconds)
+    """Return how much of a step's bake has not settled yet; 0 or less where all has.
+
+    It begins once its weights are acted on.
+    """
+    unjudged = policy.warmup_seconds + spread_seconds
+    bake = timedelta(seconds=unjudged + step.bake_seconds)
     return shifted_at + bake - window.end
 
 
@@ -199,17 +223,21 @@ def judge(  # noqa: PLR0911  each return is one reason
             Verdict.INCONCLUSIVE if baked else Verdict.BAKING,
             "CloudWatch did not answer the query completely",
         )
+    if evidence.gap is not None:
+        unproven = Verdict.INCONCLUSIVE if baked else Verdict.BAKING
+        return Judgement(unproven, evidence.gap)
     candidate, primary = evidence.candidate, evidence.primary
+    by = f"; judged by {policy.metric}" if policy.metric else ""
     if candidate.requests < policy.min_requests:
         return Judgement(
             Verdict.INCONCLUSIVE if baked else Verdict.BAKING,
             f"{candidate.requests:.0f} requests are too few to judge; "
-            f"{policy.min_requests} are needed",
+            f"{policy.min_requests} are needed{by}",
         )
     comparable = primary.requests >= policy.min_requests
     baseline = primary.failure_percent if comparable else 0.0
     against = f"the primary: {primary}" if comparable else "too little on the primary"
-    facts = f"the candidate: {candidate}; {against}"
+    facts = f"the candidate: {candidate}; {against}{by}"
     if candidate.failure_percent > policy.max_failure_percent:
         if candidate.failure_percent > baseline + policy.max_increase_percent:
             return Judgement(Verdict.FAIL, f"more failures than allowed; {facts}")

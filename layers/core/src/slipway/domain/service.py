@@ -33,6 +33,11 @@ FEWEST_REQUESTS = 1
 ALL_TRAFFIC = 100
 """Weights are percentages."""
 
+MOST_DIMENSIONS = 30
+"""Of a metric in CloudWatch (API_Metric)."""
+LONGEST_NAME, LONGEST_VALUE = 255, 1024
+"""Of namespaces, metrics and dimensions, and of dimensions' values (API_Dimension)."""
+
 
 class Slot(StrEnum):
     """One of the two ECS services behind a microservice."""
@@ -50,7 +55,8 @@ class Mode(StrEnum):
     """How a service's releases roll out."""
 
     CANARY = "canary"
-    """By weights of load balancers, judged on requests."""
+    """By weights of load balancers, judged on requests: as an Application Load Balancer
+    counts them, or the application itself."""
     BATCHES = "batches"
     """Task by task, on their health alone; by weights too where there are rules."""
 
@@ -107,6 +113,57 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationMetric:
+    """Requests and failures as the application itself counts them, in CloudWatch.
+
+    Both are sums a minute. One dimension has the name of the slot's ECS service, so
+    that each slot has its own.
+    """
+
+    namespace: str
+    """Not one of AWS/, which nobody else may write to."""
+    requests: str
+    failures: str
+    slot_dimension: str = "ServiceName"
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    """Those that both metrics have besides."""
+
+    def __post_init__(self) -> None:
+        """Refuse what CloudWatch could not have, and what could not be judged by."""
+        names = self.namespace, self.requests, self.failures, self.slot_dimension
+        for name in (*names, *self.dimensions):
+            if not 1 <= len(name) <= LONGEST_NAME:
+                raise ValueError(
+                    f"metric: names have 1 to {LONGEST_NAME} characters, not {name!r}"
+                )
+        if not all(1 <= len(v) <= LONGEST_VALUE for v in self.dimensions.values()):
+            raise ValueError(
+                f"metric.dimensions: values have 1 to {LONGEST_VALUE} characters"
+            )
+        if self.namespace.startswith(("AWS/", ":")):
+            raise ValueError(
+                f"metric.namespace must be the application's own, not {self.namespace}"
+            )
+        if self.requests == self.failures:
+            raise ValueError(
+                f"metric.failures must be another metric than requests, {self.requests}"
+            )
+        if self.slot_dimension in self.dimensions:
+            raise ValueError(
+                f"metric.dimensions: {self.slot_dimension} is each slot's own"
+            )
+        if 1 + len(self.dimensions) > MOST_DIMENSIONS:
+            raise ValueError(
+                f"metric.dimensions must be at most {MOST_DIMENSIONS - 1}, "
+                f"not {len(self.dimensions)}"
+            )
+
+    def __str__(self) -> str:
+        """Say which it is."""
+        return f"{self.requests} and {self.failures} of {self.namespace}"
+
+
+@dataclass(frozen=True, slots=True)
 class JudgePolicy:
     """When a candidate counts as good or bad.
 
@@ -123,6 +180,8 @@ class JudgePolicy:
     release a minute sooner, and cold starts with it."""
     metric_lateness_seconds: int = 120
     """A minute younger than this is not complete in CloudWatch."""
+    metric: ApplicationMetric | None = None
+    """What is judged by instead of load balancers' answers, where it is given."""
 
     def __post_init__(self) -> None:
         """Refuse to take silence for proof."""
@@ -266,12 +325,14 @@ class Service:
                 f"scaling.min_tasks must be {self.min_tasks}, the service's own, "
                 f"or more, not {self.scaling.least}"
             )
-        counted = [one for one in self.bindings if not one.is_network]
+        metric = self.rollout.judge.metric
+        counted = [one for one in self.bindings if metric or not one.is_network]
         if not counted and self.mode is Mode.CANARY:
             raise ValueError(
-                "bindings must name a rule where mode is canary: without an "
-                "Application Load Balancer nobody counts requests; mode batches goes "
-                "by health alone"
+                "bindings must name a rule where mode is canary, or a listener where "
+                "rollout.judge.metric is given: without an Application Load Balancer "
+                "nobody but the application counts requests; mode batches goes by "
+                "health alone"
             )
         if self.rollout.retire_delay_seconds < self.settle_seconds:
             raise ValueError(
@@ -288,6 +349,18 @@ class Service:
         """How long after a write some load balancer may still act on old weights."""
         network = any(binding.is_network for binding in self.bindings)
         return NETWORK_SETTLE_SECONDS if network else WEIGHTS_SETTLE_SECONDS
+
+    @property
+    def spread_seconds(self) -> int:
+        """How long after a write what is judged may still go by older weights.
+
+        Applications count what comes from Network Load Balancers, too. Rules take less
+        than a warm-up.
+        """
+        if self.rollout.judge.metric is None:
+            return 0
+        network = any(binding.is_network for binding in self.bindings)
+        return NETWORK_SETTLE_SECONDS if network else 0
 
     def least_tasks(self, now: datetime) -> int:
         """Return how many tasks it has at least, by the bounds of a moment."""

@@ -1,21 +1,23 @@
-"""What the load balancers measured."""
+"""What the load balancers measured, and what applications count of themselves."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import product
 from typing import TYPE_CHECKING
 
 from slipway.domain.judge import Evidence, Traffic, Window
-from slipway.domain.service import Binding, Slot
+from slipway.domain.service import ApplicationMetric, Binding, Slot
 from slipway.errors import SlipwayError
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_cloudwatch.client import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
+NAMESPACE = "AWS/ApplicationELB"
 REQUESTS = "RequestCount"
 SUCCESSES = (
     "HTTPCode_Target_2XX_Count",
@@ -27,7 +29,7 @@ PERIOD_SECONDS = 60
 
 
 class Measurements:
-    """Sums of load balancer metrics over settled minutes."""
+    """Sums over settled minutes."""
 
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
@@ -50,24 +52,79 @@ class Measurements:
             for slot, group in binding.target_group_arns.items()
         )
         keys = list(product(sources, (REQUESTS, *SUCCESSES)))
-        sums = self._sums(
-            [_query(n, source, metric) for n, (source, metric) in enumerate(keys)],
+        found = self._values(
+            [
+                _query(n, NAMESPACE, metric, _dimensions(source))
+                for n, (source, metric) in enumerate(keys)
+            ],
             window,
         )
-        if sums is None:
+        if found is None:
             return None
         requests = dict.fromkeys(Slot, 0.0)
         successful = dict.fromkeys(Slot, 0.0)
-        for number, ((slot, _, _), metric) in enumerate(keys):
+        for ((slot, _, _), metric), values in zip(keys, found, strict=True):
             side = requests if metric == REQUESTS else successful
-            side[slot] += sums.get(f"m{number}", 0.0)
+            side[slot] += sum(values)
         traffic = {slot: Traffic(requests[slot], successful[slot]) for slot in Slot}
         return Evidence(traffic[candidate], traffic[candidate.other])
 
-    def _sums(
+    def counted(
+        self,
+        metric: ApplicationMetric,
+        slots: Mapping[Slot, str],
+        candidate: Slot,
+        window: Window,
+    ) -> Evidence | None:
+        """Return what both sides answered over `window`, as the application counts.
+
+        CloudWatch tells a metric that has no data from one that never was by nothing.
+        So a candidate's failures are 0 only where something says so: a candidate with
+        requests and no data of failures is a gap in the evidence. Of the primary such
+        silence is a 0: it is then compared with the best that it can have been.
+        None where CloudWatch failed or answered in part.
+        """
+        if window.empty:
+            return Evidence(Traffic(0, 0), Traffic(0, 0))
+        keys = list(product(Slot, (metric.requests, metric.failures)))
+        found = self._values(
+            [
+                _query(
+                    number,
+                    metric.namespace,
+                    name,
+                    {**metric.dimensions, metric.slot_dimension: slots[slot]},
+                )
+                for number, (slot, name) in enumerate(keys)
+            ],
+            window,
+        )
+        if found is None:
+            return None
+        values = dict(zip(keys, found, strict=True))
+        traffic = {
+            slot: _counted(
+                sum(values[slot, metric.requests]), sum(values[slot, metric.failures])
+            )
+            for slot in Slot
+        }
+        gap = None
+        if (
+            values[candidate, metric.requests]
+            and not values[candidate, metric.failures]
+        ):
+            gap = (
+                f"{metric.failures} of {metric.namespace} has no data where "
+                f"{metric.slot_dimension} is {slots[candidate]}, and {metric.requests} "
+                "has: the application must send zeros, too"
+            )
+        return Evidence(traffic[candidate], traffic[candidate.other], gap)
+
+    def _values(
         self, queries: list[MetricDataQueryTypeDef], window: Window
-    ) -> dict[str, float] | None:
-        sums: dict[str, float] = {}
+    ) -> list[list[float]] | None:
+        """Return each query's values in its place, None unless all are complete."""
+        values: dict[str, list[float]] = defaultdict(list)
         status: dict[str, str] = {}
         try:
             with translated("GetMetricData"):
@@ -80,26 +137,37 @@ class Measurements:
                     for result in page["MetricDataResults"]:
                         name = result["Id"]
                         status[name] = result["StatusCode"]
-                        sums[name] = sums.get(name, 0.0) + sum(result["Values"])
+                        values[name] += result["Values"]
         except SlipwayError:
             return None
         complete = all(status.get(query["Id"]) == "Complete" for query in queries)
-        return sums if complete else None
+        return [values[query["Id"]] for query in queries] if complete else None
+
+
+def _counted(requests: float, failures: float) -> Traffic:
+    """Return what the application counted, no more failures than requests."""
+    return Traffic(requests, max(0.0, requests - failures))
+
+
+def _dimensions(source: tuple[Slot, str, str]) -> dict[str, str]:
+    _, group_arn, load_balancer = source
+    return {
+        "TargetGroup": group_arn.rsplit(":", 1)[-1],
+        "LoadBalancer": load_balancer,
+    }
 
 
 def _query(
-    number: int, source: tuple[Slot, str, str], metric: str
+    number: int, namespace: str, metric: str, dimensions: Mapping[str, str]
 ) -> MetricDataQueryTypeDef:
-    _, group_arn, load_balancer = source
     return {
         "Id": f"m{number}",
         "MetricStat": {
             "Metric": {
-                "Namespace": "AWS/ApplicationELB",
+                "Namespace": namespace,
                 "MetricName": metric,
                 "Dimensions": [
-                    {"Name": "TargetGroup", "Value": group_arn.rsplit(":", 1)[-1]},
-                    {"Name": "LoadBalancer", "Value": load_balancer},
+                    {"Name": name, "Value": value} for name, value in dimensions.items()
                 ],
             },
             "Period": PERIOD_SECONDS,

@@ -278,8 +278,16 @@ def _notes(
             "it has no image.healthcheck: a release counts as healthy while its tasks "
             "run"
         )
+    counts = service.rollout.judge.metric is not None
+    if counts and mode is Mode.BATCHES:
+        yield "rollout.judge.metric judges nothing: batches go by health alone"
     bakes = [step.bake for step in service.rollout.steps]
-    if service.nlb is not None and min(bakes) < NETWORK_SETTLE_SECONDS:
+    if service.nlb is not None and counts and mode is Mode.CANARY:
+        yield (
+            f"each step takes {NETWORK_SETTLE_SECONDS} s more than its bake, which "
+            "begins when its Network Load Balancer acts on weights"
+        )
+    elif service.nlb is not None and min(bakes) < NETWORK_SETTLE_SECONDS:
         yield (
             f"steps of less than {NETWORK_SETTLE_SECONDS} s may end before its Network "
             "Load Balancer acts on their weights"

@@ -10,9 +10,13 @@ from slipway.domain.service import (
     FEWEST_REQUESTS,
     LONGEST_DELAY_SECONDS,
     LONGEST_LOOK_SECONDS,
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    MOST_DIMENSIONS,
     SHORTEST_BAKE_SECONDS,
     SHORTEST_LOOK_SECONDS,
     WEIGHTS_SETTLE_SECONDS,
+    ApplicationMetric,
     JudgePolicy,
     RolloutPolicy,
     Step,
@@ -23,7 +27,6 @@ from slipway.manifests.fields import (
     Number,
     Seconds,
     Section,
-    Text,
     Whole,
     Words,
     Zone,
@@ -33,6 +36,19 @@ from slipway.manifests.fields import (
 
 _POLICY = RolloutPolicy()
 _JUDGE = JudgePolicy()
+_Name = Annotated[
+    str,
+    Words(
+        r"(?!:)[!-~][ -~]*",
+        "ASCII text that begins neither with a space nor with a colon",
+        LONGEST_NAME,
+    ),
+]
+_Value = Annotated[
+    str,
+    Words("[!-~][ -~]*", "ASCII text that does not begin with a space", LONGEST_VALUE),
+]
+"""What CloudWatch takes as names and values of dimensions (API_Dimension)."""
 
 
 class RolloutStep(Section):
@@ -53,19 +69,45 @@ class OwnMetric(Section):
 
     namespace: Annotated[
         str,
-        Words(r"(?!AWS/)[\w./#: -]{1,255}", "a namespace of your own, not one of AWS/"),
+        Words(
+            r"(?!AWS/|:)[\w./#: -]{1,255}", "a namespace of your own, not one of AWS/"
+        ),
     ]
     """Their namespace."""
-    requests: Annotated[str, FreeText(255)]
+    requests: _Name
     """The metric that counts requests."""
-    failures: Annotated[str, FreeText(255)]
-    """The metric that counts those that failed."""
-    slot_dimension: Annotated[str, FreeText(255)] = "ServiceName"
-    """The dimension whose value is the ECS service's name, NAME-a or NAME-b."""
+    failures: _Name
+    """The metric that counts those that failed. It must say 0, too: a release that
+    sends none of it is not judged good."""
+    slot_dimension: _Name = "ServiceName"
+    """The dimension whose value is the ECS service's name: NAME-a or NAME-b, or that of
+    an adopted one."""
     dimensions: Annotated[
-        dict[Text, Annotated[str, FreeText(1024)]], Field(max_length=29)
+        dict[_Name, _Value], Field(max_length=MOST_DIMENSIONS - 1)
     ] = Field(default_factory=dict)
     """Other dimensions that both have: at most 29."""
+
+    @model_validator(mode="after")
+    def _tells_apart(self) -> Self:
+        if self.failures == self.requests:
+            raise refused("another metric than requests", at=("failures",))
+        if self.slot_dimension in self.dimensions:
+            raise refused(
+                f"other dimensions than {self.slot_dimension}, which has the name of "
+                "each slot's ECS service",
+                at=("dimensions", self.slot_dimension),
+            )
+        return self
+
+    def counted(self) -> ApplicationMetric:
+        """Return it as rollouts take it."""
+        return ApplicationMetric(
+            namespace=self.namespace,
+            requests=self.requests,
+            failures=self.failures,
+            slot_dimension=self.slot_dimension,
+            dimensions=dict(self.dimensions),
+        )
 
 
 class Judge(Section):
@@ -213,6 +255,7 @@ class Rollout(Section):
                 min_requests=judge.min_requests,
                 warmup_seconds=judge.warmup,
                 metric_lateness_seconds=judge.metric_lateness,
+                metric=None if judge.metric is None else judge.metric.counted(),
             ),
             look_seconds=self.look,
             max_task_failures=self.max_task_failures,

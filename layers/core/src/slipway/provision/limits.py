@@ -1,26 +1,11 @@
-"""What manifests may say and Slipway does not do, or does not do at one stroke."""
+"""What manifests may say and Slipway does not heed, or does not do at one stroke."""
 
 from collections.abc import Iterable, Iterator
 
 from slipway.domain.planning import Refusal
 from slipway.domain.resources import Kind
-from slipway.domain.service import Mode
 from slipway.manifests.bindings import HttpRule
 from slipway.manifests.records import EnvironmentRecord, ServiceRecord
-
-
-def not_done(record: EnvironmentRecord) -> Iterator[Refusal]:
-    """Give what manifests ask for in vain: without it services would not be right."""
-    for service in record.services:
-        name = service.manifest.name
-        rules = [one for one in service.ingress if isinstance(one.rule, HttpRule)]
-        if service.ingress and not rules and service.mode is Mode.CANARY:
-            reason = (
-                "rollout.judge.metric: Slipway judges by no metric of the "
-                "application's own yet, and behind a Network Load Balancer alone there "
-                "is no other: say rollout.strategy: batches"
-            )
-            yield Refusal(Kind.RECORD, name, reason, name)
 
 
 def not_heeded(record: EnvironmentRecord) -> Iterator[str]:
@@ -31,12 +16,6 @@ def not_heeded(record: EnvironmentRecord) -> Iterator[str]:
 
 
 def _unheeded(service: ServiceRecord) -> Iterator[tuple[str, str]]:
-    rollout = service.manifest.rollout
-    if rollout.judge.metric is not None:
-        yield (
-            "rollout.judge.metric",
-            "not heeded yet, the load balancer's metrics are judged by",
-        )
     rules = [i.rule for i in service.ingress if isinstance(i.rule, HttpRule)]
     if any(rule.stickiness for rule in rules):
         yield "http.stickiness", "not heeded yet, each request goes by weight alone"
