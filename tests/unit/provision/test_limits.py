@@ -49,7 +49,6 @@ METRIC = "metric: {namespace: shop, requests: r, failures: f}"
             f"http: {{load_balancer: inside}}\nrollout: {{judge: {{{METRIC}}}}}\n",
             "rollout.judge.metric",
         ),
-        ("http: {load_balancer: inside, stickiness: true}\n", "http.stickiness"),
     ],
 )
 def test_what_is_not_heeded_is_noted_with_its_key(more: str, key: str) -> None:

@@ -43,9 +43,6 @@ def _unheeded(service: ServiceRecord) -> Iterator[tuple[str, str]]:
             "rollout.judge.metric",
             "not heeded yet, the load balancer's metrics are judged by",
         )
-    rules = [i.rule for i in service.ingress if isinstance(i.rule, HttpRule)]
-    if any(rule.stickiness for rule in rules):
-        yield "http.stickiness", "not heeded yet, each request goes by weight alone"
 
 
 def too_many_gone(known: Iterable[str], wanted: Iterable[str]) -> Iterator[Refusal]:
