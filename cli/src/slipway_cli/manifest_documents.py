@@ -193,9 +193,9 @@ Some keys are read, and Slipway does not do what they say yet:
 
 - `rollout.judge.metric` of a service with `nlb` and without `http`, which nothing else
   could judge, is refused by `slipway plan` and by the run.
-- `rollout.window`, `rollout.gates`, `rollout.judge.metric` and `http.stickiness` are
-  not heeded: rollouts begin at any hour and ask nobody, the load balancer's metrics
-  judge, each request goes by weight alone. `slipway plan` notes it.
+- `rollout.window`, `rollout.gates` and `rollout.judge.metric` are not heeded: rollouts
+  begin at any hour and ask nobody, the load balancer's metrics judge. `slipway plan`
+  notes it.
 - `tags` are given to what is made; a change of them is not carried out on what is
   there.
 
@@ -235,6 +235,16 @@ beside `http` both move together. Without either there are no weights, and tasks
 replaced in batches, on their health alone. A canary on gRPC needs
 `rollout.judge.metric`, for a gRPC failure is an answer with HTTP 200; else say
 `rollout.strategy: batches`. `slipway validate` tells each service's mode, and why.
+
+## Clients that stay
+
+With `http.stickiness: true` a client stays with the release that it was led to, by a
+cookie of the load balancer, while a rollout shares requests out between two. The cookie
+is forgotten 600 s after its last request. New clients go by weight, those who were here
+do not: the first step's share is exact, later ones carry less than they say, and the
+last one brings all the others at once. Everybody is with the new release before it is
+promoted, and with the old one again as soon as a rollout goes back. Within ten minutes
+after a rollout that went back, the next one's steps go by weight alone.
 
 ## Behind a Network Load Balancer
 
