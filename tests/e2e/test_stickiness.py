@@ -17,6 +17,7 @@ from slipway.domain.traffic import STICKY_SECONDS
 
 from tests.e2e.grounds import orders, shop
 from tests.e2e.road import Road, client, road
+from tests.e2e.stories import repeat_stages
 from tests.e2e.test_costs import MOST_CALLS
 
 CLIENTS = 39
@@ -118,6 +119,24 @@ async def test_everybody_is_with_the_new_release_before_the_old_one_is_retired(
         await world.ended(digest)
         assert flow.totals.reached[old] == reached
         assert flow.totals.failed == 0
+
+
+@pytest.mark.parametrize("fail_every", [0, 5])
+async def test_stages_that_run_twice_let_clients_stay_as_one_run_does(
+    fail_every: int,
+) -> None:
+    """Invariant 10: each write says weights and stickiness together."""
+    async with road(sticky=True) as world:
+        flow = await begun(world)
+        repeat_stages(world.cloud.functions)
+        digest = world.push("v2", fail_every=fail_every)
+        entry = await world.ended(digest)
+        whole = Outcome.ROLLED_BACK if fail_every else Outcome.PROMOTED
+        assert entry.outcome is whole, entry.reason
+        assert flow.totals.failed == flow.totals.failed_by_digest[digest]
+        written = stays(world)
+        assert ((90, 10), ON) in written
+        assert all((stay == ON) is all(weights) for weights, stay in written)
 
 
 async def test_new_clients_go_by_weight_and_those_who_were_here_do_not() -> None:

@@ -851,3 +851,19 @@ def test_nobody_is_known_where_nobody_ever_stayed(journal: Journal) -> None:
     fence = held(journal, FIRST)
     finish(journal, FIRST, Outcome.PROMOTED, fence)
     assert journal.known_until("orders") is None
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+def test_clients_of_what_was_adopted_may_have_cookies_of_that_time(
+    journal: Journal, *, sticky: bool
+) -> None:
+    """Slots take turns: the release after the next gets the adopted target group."""
+    service = a_service(bindings=(replace(a_binding(), sticky=sticky),))
+    term = journal.borrow("orders", START)
+    assert term is not None
+    journal.adopt(a_rollout(service=service), "arn:1", START)
+    journal.return_borrowed("orders", term, after(1))
+    until = START + timedelta(days=7) if sticky else None
+    assert journal.known_until("orders") == until
+    assert journal.state("orders") is not None
+    assert isinstance(journal.acquire(NEWER, after(60)), Held)

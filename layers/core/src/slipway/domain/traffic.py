@@ -14,6 +14,10 @@ STICKY_SECONDS = 600
 it anew (Application Load Balancers user guide, edit-target-group-attributes: the
 cookies' expiry is reset after every request)."""
 
+LONGEST_STAY = timedelta(days=7)
+"""How long others may have let clients stay: the longest that AWS takes (ELB API
+reference, TargetGroupStickinessConfig)."""
+
 Weights = Mapping[Slot, int]
 """Each slot's share in percent; the two add up to 100."""
 

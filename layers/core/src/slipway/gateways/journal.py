@@ -43,7 +43,7 @@ from slipway.domain.provision_run import Report, Turn
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Service, Slot
-from slipway.domain.traffic import known_until
+from slipway.domain.traffic import LONGEST_STAY, known_until
 from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused
 from slipway.gateways.table import Table, check, delete, put, time_of, update
 
@@ -608,7 +608,7 @@ class Journal:
     def known_until(self, name: str) -> datetime | None:
         """Return until when clients may be known to a slot; None where none ever was.
 
-        A rollout stores it that gives its lease back.
+        A rollout stores it that gives its lease back, and an adoption.
         """
         item = self._table.get(f"SERVICE#{name}", "LEASE") or {}
         return time_of(item["known_until"]) if "known_until" in item else None
@@ -651,8 +651,19 @@ class Journal:
         )
 
     def adopt(self, rollout: Rollout, revision: str, now: datetime) -> None:
-        """Remember what serves from slot a and was there before; once."""
+        """Remember what serves from slot a and was there before; once.
+
+        Called with the lease borrowed. Clients whom its rules let stay may come with
+        cookies of that time: they are known for as long as these may count.
+        """
         name, release = rollout.service.name, rollout.release
+        known = update(
+            f"SERVICE#{name}",
+            "LEASE",
+            "SET known_until = :until",
+            condition="attribute_exists(pk)",
+            until=now + LONGEST_STAY,
+        )
         state = ServiceState(Slot.A, release.id, rollout.id, now)
         ask = rollout.cause.ask
         self._table.write_all(
@@ -674,6 +685,7 @@ class Journal:
                 me=rollout.id,
                 ordered=rollout.cause.ordered_at,
             ),
+            *([known] if rollout.service.sticky else []),
         )
 
     # -- provisioning ----------------------------------------------------------------
