@@ -135,7 +135,9 @@ def _action(action: Any) -> Any:
     # One group alone may be named without the rest.
     alone = {"TargetGroups": [{"TargetGroupArn": action.get("TargetGroupArn")}]}
     config = action.get("ForwardConfig", alone)
-    return {g["TargetGroupArn"]: g.get("Weight", 1) for g in config["TargetGroups"]}
+    shares = {g["TargetGroupArn"]: g.get("Weight", 1) for g in config["TargetGroups"]}
+    stay = config.get("TargetGroupStickinessConfig", {})
+    return shares | ({"sticky": stay} if stay.get("Enabled") else {})
 
 
 def _tags_of(arn: str) -> dict[str, str]:

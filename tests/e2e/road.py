@@ -120,10 +120,10 @@ class Road:
         image = GOOD | {"version": version or tag} | flaws
         return self.cloud.images.push(self.service.repository, tag, image)
 
-    def send(self, per_second: float = REQUESTS_PER_SECOND) -> Flow:
-        """Begin live traffic to orders."""
-        listener = self.system.public_listener_arn
-        return self.traffic.send(listener, per_second, host=host_of("orders"))
+    def send(self, per_second: float = REQUESTS_PER_SECOND, clients: int = 0) -> Flow:
+        """Begin live traffic to orders, from so many clients that keep cookies."""
+        listener, host = self.system.public_listener_arn, host_of("orders")
+        return self.traffic.send(listener, per_second, host=host, clients=clients)
 
     async def pause(self, seconds: float) -> None:
         """Let modelled time go by."""

@@ -17,7 +17,15 @@ from localcloud.simulated import Flow
 from slipway.domain.provision_run import Result
 from slipway.domain.service import Slot
 
-from tests.e2e.grounds import ROLLOUT, Grounds, Manifest, environment, front, shop
+from tests.e2e.grounds import (
+    ROLLOUT,
+    Grounds,
+    Manifest,
+    environment,
+    front,
+    orders,
+    shop,
+)
 from tests.e2e.inventory import Inventory, inventory
 from tests.e2e.road import client
 
@@ -74,9 +82,11 @@ async def running_shop() -> AsyncIterator[Running]:
         "count": 1,
         "rollout": ROLLOUT,
     }
+    sticky = {"load_balancer": "inside", "healthcheck": "/healthz", "stickiness": True}
     async with shop(stock) as made:
         made.upload(
             asked_for(made),
+            orders(http=sticky),
             front(
                 http={
                     "load_balancer": "public",
@@ -285,6 +295,21 @@ def modify_rule(**params: Any) -> Callable[[Grounds], None]:
     def do(made: Grounds) -> None:
         arn = made.service("front").bindings[0].rule_arn
         elb(made, "modify_rule", RuleArn=arn, **params)
+
+    return do
+
+
+def keep_clients(service: str) -> Callable[[Grounds], None]:
+    """Return that clients stay with a slot by a service's rule."""
+
+    def do(made: Grounds) -> None:
+        (binding,) = made.service(service).bindings
+        (found,) = elb(made, "describe_rules", RuleArns=[binding.rule_arn])["Rules"]
+        (action,) = found["Actions"]
+        stay = {"Enabled": True, "DurationSeconds": 3600}
+        action["ForwardConfig"]["TargetGroupStickinessConfig"] = stay
+        action = {"Type": "forward", "ForwardConfig": action["ForwardConfig"]}
+        elb(made, "modify_rule", RuleArn=binding.rule_arn, Actions=[action])
 
     return do
 
@@ -632,6 +657,8 @@ DAMAGES = {
         hurts=True,
     ),
     "a rule's priority": Damage(prioritize(77), {"elbv2:SetRulePriorities"}),
+    "a rule's stickiness": Damage(keep_clients("front"), {"elbv2:ModifyRule"}),
+    "a sticky rule's stickiness": Damage(keep_clients("orders"), {"elbv2:ModifyRule"}),
     "a parking rule's groups": Damage(park_one, {"elbv2:ModifyRule"}),
     "a load balancer's group": Damage(open_balancer, {"elbv2:SetSecurityGroups"}),
     "a load balancer's zones": Damage(narrow_balancer, {"elbv2:SetSubnets"}),

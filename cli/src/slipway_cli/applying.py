@@ -9,6 +9,7 @@ from slipway.domain.planning import Change, Plan, Verb
 from slipway.domain.provision_run import Removal, Report, Result, run_name
 from slipway.estate import Estate
 from slipway.manifests.reading import ENVIRONMENT_FILE, SERVICES
+from slipway.manifests.records import EnvironmentRecord
 from slipway.starting import start_provision
 
 from slipway_cli.exits import Exit
@@ -42,8 +43,8 @@ def plan_lines(
 ) -> Iterator[str]:
     """Give a plan in lines: what is to be done, what differs, and why.
 
-    `notes` say what of the manifests is not heeded, `nothing` why there is nothing to
-    do, where that is so.
+    `notes` say what else is to be known, `nothing` why there is nothing to do, where
+    that is so.
     """
     for change in plan.changes:
         yield f"{_SIGNS[change.verb]} {change.kind} {change.name}"
@@ -53,6 +54,16 @@ def plan_lines(
         yield f"    {refusal.reason}"
     yield from (f"note: {note}" for note in notes)
     yield _sum(plan, nothing)
+
+
+def service_notes(record: EnvironmentRecord, plan: Plan) -> Iterator[str]:
+    """Say of the services that a plan makes or changes how their releases roll out."""
+    concerned = {change.service for change in plan.changes}
+    for service in record.services:
+        name = service.manifest.name
+        if name in concerned:
+            yield f"{name}: {service.mode}: {service.reason}"
+            yield from (f"{name}: {note}" for note in service.notes)
 
 
 def _why(change: Change) -> Iterator[str]:

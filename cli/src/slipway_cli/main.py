@@ -8,12 +8,17 @@ from rich.console import Console
 from slipway import clock
 from slipway.domain.provision_run import Removal
 from slipway.manifests.reading import ENVIRONMENT_FILE
-from slipway.provision.limits import not_heeded
 from slipway.removing import plan_of
 
 from slipway_cli import options
 from slipway_cli.adoption.commands import add_adoption
-from slipway_cli.applying import PROVISION_SECONDS, apply, plan_facts, plan_lines
+from slipway_cli.applying import (
+    PROVISION_SECONDS,
+    apply,
+    plan_facts,
+    plan_lines,
+    service_notes,
+)
 from slipway_cli.destroying import ENDS as DESTROYED
 from slipway_cli.destroying import destroy as destroy_all
 from slipway_cli.destroying import look
@@ -198,7 +203,8 @@ def plan(
     reading = read_or_end(folder, environment_file, as_document=as_document)
     estate = open_estate(Location(environment, journal_table, cluster, region))
     record = placed(reading, estate, as_document=as_document)
-    found, notes = plan_of(record, None, estate), tuple(not_heeded(record))
+    found = plan_of(record, None, estate)
+    notes = tuple(service_notes(record, found))
     code = Exit.REFUSED if found.refusals else CHANGES if found.changes else Exit.DONE
     if as_document:
         facts = {"environment": environment, "exit_code": int(code)}

@@ -187,13 +187,6 @@ Editors that know JSON Schema complete and check keys as you write: put
 `slipway plan` shows what AWS lacks of what they say, `slipway apply` makes it so, and
 `slipway init` writes the first ones.
 
-## What is not done yet
-
-Some keys are read, and Slipway does not do what they say yet:
-
-- `http.stickiness` is not heeded: each request goes by weight alone. `slipway plan`
-  notes it.
-
 ## How values are written
 
 - Only `true` and `false` are truths, only plain decimal digits are numbers. `no`, `on`,
@@ -236,6 +229,16 @@ judged by; that makes a canary of a service with `nlb` alone, too. Both metrics 
 name of the task's ECS service in a dimension, and the one of failures says 0 as well:
 where a release has requests and no data of failures, its name may be misspelt, so
 nothing passes ([how to count](operations.md#counting-in-the-application)).
+
+## Clients that stay
+
+With `http.stickiness: true` a client stays with the release that it was led to, by a
+cookie of the load balancer, while a rollout shares requests out between two. The cookie
+is forgotten 600 s after its last request. New clients go by weight, those who were here
+do not: the first step's share is exact, later ones carry less than they say, and the
+last one brings all the others at once. Everybody is with the new release before it is
+promoted, and with the old one again as soon as a rollout goes back. Within ten minutes
+after a rollout that went back, the next one's steps go by weight alone.
 
 ## Behind a Network Load Balancer
 

@@ -14,6 +14,7 @@ from localcloud import network_balancers
 from localcloud.api import ACCOUNT, REGION, STORED, AwsError, Router, only
 
 _TAGGED_PER_CALL = 20
+_LONGEST_STAY_SECONDS = 604800
 _MISSING = {
     "targetgroup": "TargetGroupNotFound",
     "loadbalancer": "LoadBalancerNotFound",
@@ -37,6 +38,8 @@ class BalancerRecords:
                 "SetRulePriorities": _set_priorities,
             },
         )
+        for operation in ("CreateRule", "ModifyRule"):
+            router.serve("elbv2", {operation: _check_stickiness})
         for operation in ("DescribeTags", "AddTags", "RemoveTags"):
             router.serve("elbv2", {operation: _check_tagged})
         router.after("elbv2", "CreateTargetGroup", self._note_group)
@@ -110,6 +113,24 @@ class BalancerRecords:
         for record in records:
             if str(getattr(record, by.lower())) == str(params[by]):
                 self._made.setdefault(record.arn, _settings(params))
+
+
+def _check_stickiness(params: dict[str, Any]) -> Mapping[str, Any]:
+    """Refuse to let clients stay with a group for no time, or for more than 7 days.
+
+    TargetGroupStickinessConfig: the duration is required where it is enabled.
+    """
+    for action in params.get("Actions", ()):
+        config = action.get("ForwardConfig", {})
+        stay = config.get("TargetGroupStickinessConfig", {})
+        seconds = int(stay.get("DurationSeconds", 0))
+        if stay.get("Enabled") and not 1 <= seconds <= _LONGEST_STAY_SECONDS:
+            raise AwsError(
+                "ValidationError",
+                "A target group stickiness duration must be between 1 and "
+                f"{_LONGEST_STAY_SECONDS} seconds",
+            )
+    return STORED
 
 
 def _attach_groups(params: dict[str, Any]) -> None:

@@ -106,6 +106,17 @@ class OpenQuestions:
     """Whether a request that gets no answer counts in the minute in which it came, or
     in that in which the load balancer gave it up."""
 
+    group_cookie_is_not_renewed: bool = False
+    """Whether the cookie by which a client stays with a target group ends so long after
+    it was given, or after the client's last request. That the expiry of a load
+    balancer's cookies begins anew with each request is said where targets' are
+    described (Application Load Balancers user guide, edit-target-group-attributes)."""
+
+    group_cookie_yields_where_group_is_empty: bool = False
+    """Whether a client whose cookie names a target group without targets goes by weight
+    instead, or gets a 503. Of weights it is documented that none passes to another
+    group (Application Load Balancers user guide, rule-action-types)."""
+
     breaker_counts_exits_of_healthy_tasks: bool = False
     """Whether the deployment circuit breaker counts a task that passed its health
     checks and then ended by itself, the deployment not yet being complete. That it

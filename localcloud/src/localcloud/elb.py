@@ -6,8 +6,8 @@ are of the user guide for Application Load Balancers; Network Load Balancers hav
 of the same names with the same answers. These act late on weights, and connections last
 until they end: only new ones are modelled.
 
-Not modelled: slow start, stickiness, cross-zone settings, target group health
-thresholds, targets that are not IP addresses.
+Not modelled: slow start, stickiness of targets, cross-zone settings, target group
+health thresholds, targets that are not IP addresses.
 """
 
 import asyncio

@@ -47,6 +47,8 @@ class ServiceSpec:
     balanced: bool = True
     """False where callers find its tasks by name alone: then no request of the local
     cloud reaches it, and `host`, `path` and `public` mean nothing."""
+    sticky: bool = False
+    """Whether clients stay with a slot while both have weight."""
     mode: Mode = Mode.CANARY
     environment: Mapping[str, str] = field(default_factory=dict)
     min_tasks: int = 2
@@ -217,7 +219,7 @@ class _Maker:
             [_host(f"{spec.name}.park.internal")],
             _forward(groups.values()),
         )
-        return Binding(listener_arn, rule_arn, parking_arn, groups)
+        return Binding(listener_arn, rule_arn, parking_arn, groups, sticky=spec.sticky)
 
     def _repository(self, spec: ServiceSpec) -> str:
         """Make a repository, unless another service's images come from it already."""

@@ -126,6 +126,20 @@ def weights(actions: list[dict[str, Any]]) -> Mapping[str, int]:
     return {}
 
 
+def sticky_seconds(actions: list[dict[str, Any]]) -> int:
+    """Return how long a client stays with a group that it was forwarded to, else 0.
+
+    On a network listener, where no time is given, this is not modelled: connections
+    are.
+    """
+    for action in actions:
+        config = action.get("ForwardConfig", {})
+        stay = config.get("TargetGroupStickinessConfig", {})
+        if action["Type"] == "forward" and stay.get("Enabled"):
+            return int(stay.get("DurationSeconds", 0))
+    return 0
+
+
 def dimension(arn: str) -> str:
     """Return a metric dimension: app/NAME/ID, net/NAME/ID, targetgroup/NAME/ID."""
     resource = arn.split(":", 5)[5]
@@ -161,6 +175,7 @@ def _rule(stored: Any) -> RuleView:
         paths=paths,
         weights=weights(actions),
         fixed_status=_fixed_status(actions),
+        sticky_seconds=sticky_seconds(actions),
     )
 
 

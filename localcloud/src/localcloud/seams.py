@@ -75,6 +75,9 @@ class RuleView:
     weights: Mapping[str, int]
     """Target group ARN to weight; empty where the rule answers by itself."""
     fixed_status: int | None
+    sticky_seconds: int = 0
+    """How long a client stays with a target group; 0 where each request goes by
+    weight."""
 
 
 @dataclass(frozen=True, slots=True)

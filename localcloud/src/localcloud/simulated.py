@@ -136,6 +136,26 @@ class Totals:
         return self.sent - self.answered - self.failed
 
 
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """By which a client stays with a target group."""
+
+    group: str
+    at: float
+    """When its time began."""
+
+
+@dataclass(slots=True)
+class Client:
+    """Somebody who keeps cookies."""
+
+    cookie: Cookie | None = None
+    group: str | None = None
+    """Where its last request went."""
+    moves: int = 0
+    """How often a request went to another group than the one before."""
+
+
 @dataclass(slots=True)
 class Flow:
     """Requests of one kind at a steady rate, from when the listener works.
@@ -151,6 +171,14 @@ class Flow:
     due: float = 0.0
     credit: dict[str, float] = field(default_factory=dict)
     """How far each target group is behind its share."""
+    clients: list[Client] = field(default_factory=list)
+    """Those who keep cookies, and send in turns; where there are none, nobody does."""
+    turn: int = 0
+
+    @property
+    def moves(self) -> int:
+        """How often any client changed its target group."""
+        return sum(client.moves for client in self.clients)
 
 
 class SimulatedTraffic:
@@ -175,6 +203,8 @@ class SimulatedTraffic:
         self._metrics = metrics
         self._delays = delays
         self._on_arrival = open_questions.requests_stamped_on_arrival
+        self._renews = not open_questions.group_cookie_is_not_renewed
+        self._yields = open_questions.group_cookie_yields_where_group_is_empty
         self._view = RoutingView((), {})
         self._turns: Counter[str] = Counter()
         self._served: Counter[str] = Counter()
@@ -187,10 +217,20 @@ class SimulatedTraffic:
         self._view = view
 
     def send(
-        self, listener_arn: str, per_second: float, *, host: str = "", path: str = "/"
+        self,
+        listener_arn: str,
+        per_second: float,
+        *,
+        host: str = "",
+        path: str = "/",
+        clients: int = 0,
     ) -> Flow:
-        """Begin to send requests at a steady rate; return the flow and its totals."""
+        """Begin to send requests at a steady rate; return the flow and its totals.
+
+        They come from so many clients that keep cookies; from nobody's where 0.
+        """
         flow = Flow(listener_arn, host, path, per_second)
+        flow.clients = [Client() for _ in range(clients)]
         self.flows.append(flow)
         if self._beat is None:
             self._beat = self._clock.call_later(1.0, self._step)
@@ -232,9 +272,45 @@ class SimulatedTraffic:
             self._fix(flow, listener, rule.fixed_status, requests)
         elif not sum(rule.weights.values()):
             self._refuse(flow, listener, requests)
+        elif flow.clients:
+            for group, share in self._chosen(flow, rule, requests).items():
+                self._spread(flow, listener, group, share)
         else:
             for group, share in _split(flow.credit, rule.weights, requests).items():
                 self._spread(flow, listener, group, share)
+
+    def _chosen(self, flow: Flow, rule: RuleView, requests: int) -> Counter[str]:
+        """Let clients send in turns, each to the group of its cookie if that counts.
+
+        A cookie is read and given by rules that let clients stay, and by no other: for
+        these it is as if there were none (user guide, rule-action-types).
+        """
+        chosen: Counter[str] = Counter()
+        for _ in range(requests):
+            client = flow.clients[flow.turn % len(flow.clients)]
+            flow.turn += 1
+            group = self._known(client, rule)
+            fresh = group is None
+            if group is None:
+                shares = _split(flow.credit, rule.weights, 1)
+                group = next(name for name, share in shares.items() if share)
+            if rule.sticky_seconds and (fresh or self._renews):
+                client.cookie = Cookie(group, self._clock.time())
+            client.moves += client.group not in {None, group}
+            client.group = group
+            chosen[group] += 1
+        return chosen
+
+    def _known(self, client: Client, rule: RuleView) -> str | None:
+        """Return the group that a client stays with by a rule."""
+        cookie = client.cookie
+        if cookie is None or cookie.group not in rule.weights:
+            return None
+        if self._clock.time() - cookie.at >= rule.sticky_seconds:
+            return None
+        if self._yields and not self._view.targets.get(cookie.group):
+            return None
+        return cookie.group
 
     def _spread(
         self, flow: Flow, listener: ListenerView, group: str, requests: int

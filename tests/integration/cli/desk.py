@@ -151,11 +151,11 @@ def documented(sid: str) -> set[str]:
     """Return the actions of a policy that the manual shows."""
     text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
     found = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    policies = [json.loads(policy) for policy in found]
+    documents = [json.loads(document) for document in found]
     (actions,) = [
         statement["Action"]
-        for policy in policies
-        for statement in policy["Statement"]
+        for document in documents
+        for statement in document.get("Statement", ())
         if statement["Sid"] == sid
     ]
     assert actions == sorted(actions)

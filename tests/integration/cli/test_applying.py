@@ -90,7 +90,9 @@ def test_what_differs_is_shown_uploaded_and_taken_away(tmp_path: Path) -> None:
             assert planned.exit_code == CHANGES
             assert "~ record orders" in planned.stdout.splitlines()
             assert "    min_tasks: 2 -> 3" in planned.stdout.splitlines()
-            assert planned.stdout.splitlines()[-1] == "1 to change"
+            how = "weights move on 1 binding, judged by its load balancers' requests"
+            noted = f"note: orders: canary: {how}"
+            assert planned.stdout.splitlines()[-2:] == [noted, "1 to change"]
             before = at.versions()
             code, document = await at.document("apply")
             assert code == document["exit_code"] == Exit.DONE, document

@@ -157,6 +157,42 @@ async def test_stickiness_is_written_off_also_where_the_weights_are_right() -> N
 
 
 @virtual
+async def test_clients_stay_for_as_long_as_is_asked_and_that_is_written_once() -> None:
+    async with a_world() as world:
+        lb, split = world.load_balancing, {A: 90, B: 10}
+        assert lb.route(world.binding, split, sticky_seconds=600)
+        assert not lb.route(world.binding, split, sticky_seconds=600)
+        [rule] = lb.rules(world.binding)
+        assert (rule.shares, rule.sticky_seconds) == (split, 600)
+        assert lb.route(world.binding, split)
+        [rule] = lb.rules(world.binding)
+        assert rule.sticky_seconds == 0
+
+
+@pytest.mark.parametrize("seconds", [1, 599, 601, 604800])
+@virtual
+async def test_clients_that_stay_for_another_time_are_corrected(seconds: int) -> None:
+    async with a_world() as world:
+        stay = {"Enabled": True, "DurationSeconds": seconds}
+        world.write_rule([forward(world, 90, 10, TargetGroupStickinessConfig=stay)])
+        assert world.load_balancing.route(
+            world.binding, {A: 90, B: 10}, sticky_seconds=600
+        )
+        [rule] = world.load_balancing.rules(world.binding)
+        assert rule.sticky_seconds == 600
+
+
+@virtual
+async def test_every_rule_that_names_a_slots_group_lets_clients_stay() -> None:
+    async with a_world() as world:
+        world.write_rule([forward(world, 1, 0)])
+        another_rule(world, forward(world, 1, 0))
+        world.load_balancing.route(world.binding, {A: 50, B: 50}, sticky_seconds=600)
+        rules = world.load_balancing.rules(world.binding)
+        assert [rule.sticky_seconds for rule in rules] == [600, 600]
+
+
+@virtual
 async def test_a_weight_however_small_is_seen() -> None:
     async with a_world() as world:
         world.write_rule([forward(world, 999, 1)])

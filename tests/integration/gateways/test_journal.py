@@ -14,7 +14,8 @@ from slipway.domain.lease import WRITE_TERM, Lease, Term
 from slipway.domain.provision_run import Report, Result, Turn
 from slipway.domain.receipt import receipt
 from slipway.domain.rollout import Outcome, Rollout, Sides
-from slipway.domain.service import Slot
+from slipway.domain.service import WEIGHTS_SETTLE_SECONDS, Slot
+from slipway.domain.traffic import STICKY_SECONDS
 from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused, Throttled
 from slipway.gateways.journal import (
     CLAIM_TERM,
@@ -31,6 +32,7 @@ from tests.builders import (
     OTHER_DIGEST,
     START,
     TASK,
+    a_binding,
     a_cause,
     a_command,
     a_control,
@@ -183,6 +185,8 @@ def test_a_record_from_before_shapes_knew_more_is_read(
     item = table.get_item(TableName=TABLE, Key=key)["Item"]
     record = json.loads(item["body"]["S"])
     record["task"] = {k: v for k, v in record["task"].items() if k in FIRST_FIELDS}
+    for binding in record["bindings"]:
+        del binding["sticky"]
     item["body"]["S"] = json.dumps(record)
     table.put_item(TableName=TABLE, Item=item)
     assert journal.service("orders") == a_service()
@@ -820,3 +824,46 @@ def test_more_marks_than_a_page_holds_are_all_read(journal: Journal) -> None:
     for mark in marks:
         journal.mark(FIRST, mark)
     assert journal.marks(FIRST) == marks
+
+
+# ------------------------------------------------------------------ clients that stay
+
+
+def test_a_lease_says_until_when_clients_are_known_to_whoever_takes_it_next(
+    journal: Journal,
+) -> None:
+    binding = replace(a_binding(), sticky=True)
+    rollout = replace(FIRST, service=a_service(bindings=(binding,)))
+    journal.begin(rollout)
+    assert journal.known_until("orders") is None
+    did = receipt(rollout, [a_mark("restored", at=after(120))])
+    fence = held(journal, rollout)
+    journal.finish(rollout, Outcome.ROLLED_BACK, "it failed", did, fence)
+    until = after(120 + WEIGHTS_SETTLE_SECONDS + STICKY_SECONDS)
+    assert journal.known_until("orders") == until
+    journal.begin(NEWER)
+    held(journal, NEWER, after(180))
+    assert journal.known_until("orders") == until
+
+
+def test_nobody_is_known_where_nobody_ever_stayed(journal: Journal) -> None:
+    journal.begin(FIRST)
+    fence = held(journal, FIRST)
+    finish(journal, FIRST, Outcome.PROMOTED, fence)
+    assert journal.known_until("orders") is None
+
+
+@pytest.mark.parametrize("sticky", [False, True])
+def test_clients_of_what_was_adopted_may_have_cookies_of_that_time(
+    journal: Journal, *, sticky: bool
+) -> None:
+    """Slots take turns: the release after the next gets the adopted target group."""
+    service = a_service(bindings=(replace(a_binding(), sticky=sticky),))
+    term = journal.borrow("orders", START)
+    assert term is not None
+    journal.adopt(a_rollout(service=service), "arn:1", START)
+    journal.return_borrowed("orders", term, after(1))
+    until = START + timedelta(days=7) if sticky else None
+    assert journal.known_until("orders") == until
+    assert journal.state("orders") is not None
+    assert isinstance(journal.acquire(NEWER, after(60)), Held)

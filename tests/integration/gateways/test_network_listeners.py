@@ -111,7 +111,7 @@ async def test_a_listener_that_keeps_clients_with_their_group_is_written_anew() 
         elb().modify_listener(ListenerArn=binding.listener_arn, DefaultActions=[action])
         assert gateway.route(binding, weights(A, 100))
         (rule,) = gateway.rules(binding)
-        assert not rule.sticky
+        assert not rule.sticky_seconds
 
 
 @virtual

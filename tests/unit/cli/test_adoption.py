@@ -9,6 +9,7 @@ from slipway_cli.adoption.live import Live
 from slipway_cli.adoption.writing import CannotSay, bindings
 
 from tests.unit.cli.adoption_builders import (
+    GROUP,
     a_definition,
     a_group,
     a_live,
@@ -215,6 +216,18 @@ def test_a_manifest_says_what_runs() -> None:
             "target_groups": ["legacy-tg"],
         },
     }
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_a_rule_with_which_clients_stay_is_said_to_keep_them(*, on: bool) -> None:
+    groups = [{"TargetGroupArn": GROUP, "Weight": 1}]
+    stay = {"Enabled": on, "DurationSeconds": 3600}
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": stay}
+    rule = a_rule(Actions=[{"Type": "forward", "ForwardConfig": config}])
+    rules = a_live(rules=(rule, replace(a_rule(Priority="78"), arn="arn:rule/2")))
+    http = a_manifest(rules)["http"]
+    assert http.get("stickiness", False) is on
+    assert "stickiness" not in http["additional_rules"][0]
 
 
 def test_scaling_spot_and_sidecars_are_said() -> None:

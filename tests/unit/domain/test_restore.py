@@ -26,6 +26,7 @@ def decide(
     since_shift: float | None = None,
     since_begin: float = 0,
     settle_seconds: int = WEIGHTS_SETTLE_SECONDS,
+    sticky: bool = False,
 ) -> NextMove:
     return next_move(
         Situation(
@@ -33,6 +34,7 @@ def decide(
             healthy=dict(zip(Slot, healthy, strict=True)),
             weights=weights(A, 50) if shares is None else shares,
             settle_seconds=settle_seconds,
+            sticky=sticky,
         ),
         primary=primary,
         candidate=B,
@@ -51,6 +53,15 @@ def test_capacity_comes_first() -> None:
 
 def test_capacity_comes_first_even_where_the_primary_has_all_weight() -> None:
     assert decide(desired=(3, 0), shares=weights(A, 100)).move is Move.SCALE_UP
+
+
+@pytest.mark.parametrize("healthy", [BASE, 0])
+def test_clients_that_may_stay_with_the_candidate_are_let_go(healthy: int) -> None:
+    """No weight rises, so no health is asked for."""
+    all_to_a = weights(A, 100)
+    move = decide(healthy=(healthy, 1), shares=all_to_a, sticky=True)
+    assert move == NextMove(Move.GIVE_TRAFFIC, A, "clients may stay with slot b")
+    assert decide(shares=all_to_a).move is Move.REMOVE_CANDIDATE
 
 
 def test_health_comes_before_weight() -> None:

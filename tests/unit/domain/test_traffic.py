@@ -1,21 +1,35 @@
 """Traffic: no weight rises without the health to carry it (invariant 1)."""
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.domain.service import Mode, Slot
+from slipway.domain.rollout import Sides
+from slipway.domain.service import WEIGHTS_SETTLE_SECONDS, Binding, Mode, Slot
 from slipway.domain.traffic import (
+    STICKY_SECONDS,
     Weights,
+    known_until,
     least_weights,
     may_carry,
     most_carried,
+    splits,
+    stays,
     step_shares,
     weights,
 )
 
-from tests.builders import a_service
+from tests.builders import (
+    a_binding,
+    a_mark,
+    a_network_binding,
+    a_rollout,
+    a_service,
+    after,
+    some_sides,
+)
 
 A, B = Slot.A, Slot.B
 SHARES = st.integers(min_value=0, max_value=100)
@@ -131,3 +145,62 @@ def test_no_share_ever_rises_without_its_part_of_the_base_healthy(
     assert permission.allowed is not bool(short)
     if short:
         assert any(f"slot {slot} has" in permission.reason for slot in short)
+
+
+STICKY = replace(a_binding(), sticky=True)
+
+
+def test_there_is_a_slot_to_stay_with_only_while_both_have_a_share() -> None:
+    assert all(splits(weights(A, share)) for share in range(1, 100))
+    for whole in (weights(A, 100), weights(B, 100), {A: 50}, {}, None):
+        assert not splits(whole)
+
+
+@pytest.mark.parametrize(
+    ("marks", "since"),
+    [
+        ({}, 0),
+        ({"shifted-0": 60, "restored": 300}, 300),
+        ({"shifted-1": 60, "restore-give-up": 900}, 900),
+        ({"shifted-2": 60, "promoted": 300, "retired": 900}, 300),
+    ],
+)
+def test_clients_are_known_for_so_long_after_one_slot_had_it_all(
+    marks: dict[str, int], since: int
+) -> None:
+    noted = [a_mark(name, at=after(seconds)) for name, seconds in marks.items()]
+    rollout = a_rollout(service=a_service(bindings=(STICKY,)), sides=some_sides())
+    lasting = WEIGHTS_SETTLE_SECONDS + STICKY_SECONDS
+    assert known_until(rollout, noted) == after(since + lasting)
+
+
+@pytest.mark.parametrize(
+    ("bindings", "sides"),
+    [
+        ((a_binding(),), some_sides()),
+        ((), some_sides()),
+        ((STICKY,), None),
+        ((STICKY,), some_sides(primary=None)),
+    ],
+    ids=["nobody stays", "no rules", "no lease", "nothing to share"],
+)
+def test_a_rollout_that_lets_nobody_stay_leaves_nobody_known(
+    bindings: tuple[Binding, ...], sides: Sides | None
+) -> None:
+    mode = Mode.CANARY if bindings else Mode.BATCHES
+    service = a_service(bindings=bindings, mode=mode)
+    assert known_until(a_rollout(service=service, sides=sides), []) is None
+
+
+def test_rules_of_a_listener_that_share_their_groups_let_clients_stay_alike() -> None:
+    beside = replace(STICKY, sticky=False, rule_arn="another")
+    elsewhere = replace(beside, listener_arn="another")
+    service = a_service(bindings=(STICKY, beside, elsewhere, a_binding(1)))
+    found = [stays(service, binding) for binding in service.bindings]
+    assert found == [True, True, False, False]
+
+
+def test_one_binding_is_enough_for_clients_to_stay_and_connections_need_none() -> None:
+    assert a_service(bindings=(a_binding(), STICKY)).sticky
+    with pytest.raises(ValueError, match="connections stay where they are"):
+        replace(a_network_binding(), sticky=True)

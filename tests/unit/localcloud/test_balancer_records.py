@@ -228,3 +228,21 @@ async def test_security_groups_of_a_balancer_are_replaced_as_a_whole() -> None:
             )
         )
         assert code == "InvalidSecurityGroup"
+
+
+@pytest.mark.parametrize("seconds", [0, 604801])
+@virtual
+async def test_clients_stay_with_a_group_for_1_second_to_7_days(seconds: int) -> None:
+    async with compute_cloud() as cloud:
+        binding = cloud.system().service("cart").bindings[0]
+        (group_arn, *_) = binding.target_group_arns.values()
+        stay = {"Enabled": True, "DurationSeconds": seconds}
+        config = {
+            "TargetGroups": [{"TargetGroupArn": group_arn}],
+            "TargetGroupStickinessConfig": stay,
+        }
+        action = {"Type": "forward", "ForwardConfig": config}
+        code = refusal(
+            lambda: elb().modify_rule(RuleArn=binding.rule_arn, Actions=[action])
+        )
+        assert code == "ValidationError"

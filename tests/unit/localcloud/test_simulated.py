@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from localcloud.delays import OpenQuestions
 from localcloud.fixture import System
+from localcloud.simulated import Flow
 from slipway.domain.service import Slot
 
 from tests.unit.localcloud.compute import Cloud, client, compute_cloud, virtual
@@ -255,3 +256,95 @@ async def test_a_host_decides_between_services_of_one_listener() -> None:
         flow = cloud.traffic.send(system.internal_listener_arn, 1.0, host="no.internal")
         await cloud.clock.sleep(10)
         assert flow.totals.fixed_responses == flow.totals.sent == 10
+
+
+# ------------------------------------------------------------------ cookies
+
+STAY = 600
+
+
+def _stay(system: System, a: int, b: int) -> None:
+    """Write weights to the rule, and that clients stay with a group."""
+    binding = system.service("cart").bindings[0]
+    groups = [
+        {"TargetGroupArn": binding.target_group_arns[slot], "Weight": weight}
+        for slot, weight in ((Slot.A, a), (Slot.B, b))
+    ]
+    stay = {"Enabled": True, "DurationSeconds": STAY}
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": stay}
+    client("elbv2").modify_rule(
+        RuleArn=binding.rule_arn,
+        Actions=[{"Type": "forward", "ForwardConfig": config}],
+    )
+
+
+def _at(system: System, flow: Flow, slot: Slot) -> int:
+    """Return how many clients were led to a slot by their last request."""
+    group = system.service("cart").bindings[0].target_group_arns[slot]
+    return [one.group for one in flow.clients].count(group)
+
+
+async def _shared(cloud: Cloud) -> tuple[System, Flow]:
+    """Share ten clients out evenly; then give all the weight to slot a."""
+    system = await _two_slots(cloud)
+    _stay(system, 1, 1)
+    await cloud.clock.sleep(5)
+    flow = cloud.traffic.send(system.public_listener_arn, 10.0, clients=10)
+    await cloud.clock.sleep(5)
+    assert _at(system, flow, Slot.B) == 5
+    _stay(system, 1, 0)
+    return system, flow
+
+
+@virtual
+async def test_a_cookie_outranks_a_weight_of_0_until_the_rule_ignores_it() -> None:
+    async with compute_cloud() as cloud:
+        system, flow = await _shared(cloud)
+        await cloud.clock.sleep(STAY * 2)
+        assert (_at(system, flow, Slot.B), flow.moves) == (5, 0)
+        cloud.route(system, "cart", 1, 0)
+        await cloud.clock.sleep(5)
+        assert (_at(system, flow, Slot.B), flow.moves) == (0, 5)
+
+
+@virtual
+async def test_a_cookie_that_is_not_renewed_ends_so_long_after_it_was_given() -> None:
+    questions = OpenQuestions(group_cookie_is_not_renewed=True)
+    async with compute_cloud(questions=questions) as cloud:
+        system, flow = await _shared(cloud)
+        await cloud.clock.sleep(STAY - 20)
+        assert _at(system, flow, Slot.B) == 5
+        await cloud.clock.sleep(20)
+        assert _at(system, flow, Slot.B) == 0
+
+
+@virtual
+async def test_an_unused_cookie_ends_and_counts_again_if_it_is_used_before() -> None:
+    """What a rule ignored meanwhile is known again once another one heeds it."""
+    async with compute_cloud() as cloud:
+        system, flow = await _shared(cloud)
+        cloud.route(system, "cart", 1, 0)
+        await cloud.clock.sleep(STAY / 2)
+        assert _at(system, flow, Slot.B) == 0
+        _stay(system, 1, 0)
+        await cloud.clock.sleep(10)
+        assert _at(system, flow, Slot.B) == 5
+        cloud.route(system, "cart", 1, 0)
+        await cloud.clock.sleep(STAY + 10)
+        _stay(system, 1, 0)
+        await cloud.clock.sleep(10)
+        assert _at(system, flow, Slot.B) == 0
+
+
+@pytest.mark.parametrize("yields", [False, True])
+@virtual
+async def test_a_cookie_of_an_empty_group_gets_a_503_or_goes_by_weight(
+    *, yields: bool
+) -> None:
+    questions = OpenQuestions(group_cookie_yields_where_group_is_empty=yields)
+    async with compute_cloud(questions=questions) as cloud:
+        system, flow = await _shared(cloud)
+        cloud.scale("cart-b", 0)
+        await cloud.clock.sleep(120)
+        assert _at(system, flow, Slot.B) == (0 if yields else 5)
+        assert (flow.totals.failed_unrouted == 0) is yields

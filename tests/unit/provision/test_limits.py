@@ -1,44 +1,7 @@
-"""What of manifests Slipway does not heed is said, and what it does at no stroke."""
+"""What is not done at one stroke is refused."""
 
 import pytest
-from slipway.manifests.records import EnvironmentRecord
-from slipway.provision.limits import not_heeded, too_many_gone
-
-from tests.unit.manifests.folder import CART, reading
-
-
-def record(files: dict[str, str]) -> EnvironmentRecord:
-    """Read a folder with these files."""
-    found = reading(files)
-    assert found.record is not None, found.problems
-    return found.record
-
-
-METRIC = "{namespace: shop, requests: r, failures: f}"
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "",
-        "nlb: {port: 9000}\n",
-        f"nlb: {{port: 9000}}\nrollout: {{judge: {{metric: {METRIC}}}}}\n",
-        f"http: {{load_balancer: inside}}\nrollout: {{judge: {{metric: {METRIC}}}}}\n",
-    ],
-)
-def test_what_is_heeded_is_not_noted(more: str) -> None:
-    assert list(not_heeded(record({"services/cart.yaml": CART + more}))) == []
-
-
-@pytest.mark.parametrize(
-    ("more", "key"),
-    [
-        ("http: {load_balancer: inside, stickiness: true}\n", "http.stickiness"),
-    ],
-)
-def test_what_is_not_heeded_is_noted_with_its_key(more: str, key: str) -> None:
-    (note,) = not_heeded(record({"services/cart.yaml": CART + more}))
-    assert note.startswith(f"cart: {key}: ")
+from slipway.provision.limits import too_many_gone
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from slipway.gateways.journal import Journal
 from slipway.gateways.records import Records
 from slipway.manifests.reading import read
 from slipway.provision.desired import scope_of
-from slipway.provision.records import wanted_record
+from slipway.provision.records import service_of, wanted_record
 from slipway_cli.manifests import contents
 
 from tests.fake_table import FakeClient, FakeTable
+from tests.unit.manifests.folder import CART, reading
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -32,3 +33,15 @@ def test_a_stored_record_is_found_to_be_what_is_wanted() -> None:
             records.make(scope, one, ids)
 
         assert plan(wanted, records.found(scope, wanted, ids)).changes == ()
+
+
+def test_each_rule_says_for_itself_whether_clients_stay() -> None:
+    http = (
+        "http:\n  load_balancer: inside\n  stickiness: true\n  path: /a\n"
+        "  additional_rules: [{load_balancer: inside, path: /b}]\n"
+    )
+    record = reading({"services/cart.yaml": CART + http}).record
+    assert record is not None
+    service = next(one for one in record.services if one.manifest.name == "cart")
+    found = service_of(service, record.environment, Ids())
+    assert [binding.sticky for binding in found.bindings] == [True, False]

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from slipway.domain.release import image_in
+from slipway.gateways.elbv2 import sticky_seconds
 from slipway.manifests.environment import Environment
 
 from slipway_cli.adoption.live import Group, Live, Rule
@@ -402,6 +403,8 @@ def _http_rule(
         **({} if rule.is_default or is_own(rule) else {"priority": _priority(rule)}),
         "healthcheck": health,
         "deregistration_delay": int(delay),
+        # With one group it has no effect; with two it is what was meant.
+        **({"stickiness": True} if sticky_seconds(rule.facts["Actions"]) else {}),
     }
 
 

@@ -19,7 +19,13 @@ from slipway.domain.traffic import least_weights, most_carried
 from slipway.errors import Refused, Unavailable
 from slipway.fence import writing
 from slipway.stage import marked_at
-from slipway.surroundings import slots_now, weights_now
+from slipway.surroundings import (
+    rules_now,
+    shares_of,
+    slots_now,
+    sticky_in,
+    weights_now,
+)
 
 if TYPE_CHECKING:
     from slipway.domain.health import SlotView
@@ -68,9 +74,15 @@ def require_nothing(rollout: Rollout, old: Slot, fence: int, app: App) -> None:
     Raises Unavailable for as long as the new primary may still come to what it needs.
     """
     service = rollout.service
-    share = most_carried(weights_now(service, app), old)
+    rules = rules_now(service, app)
+    share = most_carried(shares_of(rules), old)
     if share > 0:
         raise Refused(f"slot {old} still carries {share} % in some rule")
+    if sticky_in(rules):
+        raise Refused(
+            f"clients may stay with slot {old}: somebody turned stickiness on in "
+            "some rule"
+        )
     lack = None if service.bindings else _lack(rollout, old, fence, app)
     if lack is None:
         return

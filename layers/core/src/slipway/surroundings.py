@@ -68,6 +68,11 @@ def shares_of(rules: Sequence[tuple[Binding, Sequence[Rule]]]) -> list[Weights]:
     return [shares for _, seen in rules for shares in shares_in(seen)]
 
 
+def sticky_in(rules: Sequence[tuple[Binding, Sequence[Rule]]]) -> bool:
+    """Whether clients may stay with a slot, whatever its weight, by any rule."""
+    return any(rule.sticky_seconds for _, seen in rules for rule in seen)
+
+
 def weights_now(service: Service, app: Sight) -> list[Weights]:
     """Return the slots' shares in every rule of every binding."""
     return shares_of(rules_now(service, app))
@@ -116,13 +121,15 @@ def base_now(service: Service, sides: Sides, slots: Mapping[Slot, SlotView]) -> 
 def situation(service: Service, app: Sight) -> Situation:
     """Look at both slots and all rules; a slot that is gone has no tasks."""
     views = app.ecs.observe(*service.slots.values())
+    rules = rules_now(service, app)
     return Situation(
         desired={
             slot: views[name].desired if name in views else 0
             for slot, name in service.slots.items()
         },
         healthy=least(healthy_now(service, app)),
-        weights=least_weights(weights_now(service, app)),
+        weights=least_weights(shares_of(rules)),
+        sticky=sticky_in(rules),
         weighted=bool(service.bindings),
         settle_seconds=service.settle_seconds,
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from slipway import clock
 from slipway.domain.announcement import announcement
 from slipway.domain.service import ALL_TRAFFIC
-from slipway.domain.traffic import weights
+from slipway.domain.traffic import STICKY_SECONDS, splits, stays, weights
 from slipway.errors import LeaseLost, SlipwayError
 from slipway.fence import writing
 from slipway.telemetry import logger
@@ -35,11 +36,26 @@ def lead(
     """Write weights to all rules, None to close them; then tell the registry.
 
     In this order no caller is led to a slot before the load balancers are. `rules` are
-    those that were just read.
+    those that were just read. Clients stay with a slot only while both have a share.
     """
+    kept = STICKY_SECONDS if splits(shares) and _may_stay(rollout, app) else 0
     for binding, seen in rules or [(b, None) for b in rollout.service.bindings]:
-        app.load_balancing.route(binding, shares, seen)
+        stay = kept if stays(rollout.service, binding) else 0
+        app.load_balancing.route(binding, shares, seen, sticky_seconds=stay)
     tell(rollout, shares, app)
+
+
+def _may_stay(rollout: Rollout, app: App) -> bool:
+    """Whether no client is known to a slot any more by an earlier rollout.
+
+    Else those whom it had led to this slot would all come back to the candidate,
+    however small its share.
+    """
+    service = rollout.service
+    if not service.sticky:
+        return False
+    until = app.journal.known_until(service.name)
+    return until is None or until <= clock.now()
 
 
 def tell(rollout: Rollout, shares: Weights | None, app: App) -> None:

@@ -199,6 +199,8 @@ def _alternatives(patterns: Sequence[str]) -> str:
 def _action(rule: RuleView, timing: Timing) -> Config:
     if rule.fixed_status is not None:
         return {"direct_response": {"status": rule.fixed_status}}
+    if rule.sticky_seconds:
+        raise NotModelled("clients that stay with a target group in the demo")
     weights = {group: weight for group, weight in rule.weights.items() if weight > 0}
     if not weights:
         return {"direct_response": {"status": 503}}

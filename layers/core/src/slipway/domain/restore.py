@@ -49,6 +49,8 @@ class Situation:
     weights: Weights
     """Each slot's lowest share in any rule; nothing where rules answer by
     themselves."""
+    sticky: bool = False
+    """Whether any rule lets clients stay with a slot, whatever its weight."""
     weighted: bool = True
     """False where there are no rules: whoever has tasks gets requests."""
     settle_seconds: int = WEIGHTS_SETTLE_SECONDS
@@ -96,6 +98,8 @@ def _give_all(
     if situation.desired[primary] < base:
         return _scale_up(situation, primary, base)
     if situation.weights.get(primary, 0) == ALL_TRAFFIC:
+        if situation.sticky:
+            return Move.GIVE_TRAFFIC, f"clients may stay with slot {primary.other}"
         return None
     enough, facts = _whole(situation, primary, base)
     if enough:

@@ -82,6 +82,8 @@ class Binding:
     target_group_arns: Mapping[Slot, str]
     vacant_group_arn: str | None = None
     """The group without targets, on a Network Load Balancer."""
+    sticky: bool = False
+    """Whether clients stay with a slot while both have weight."""
 
     def __post_init__(self) -> None:
         """Refuse what is neither a rule nor a listener of its own."""
@@ -91,6 +93,8 @@ class Binding:
                 "a binding has rule_arn and parking_rule_arn or, on a Network Load "
                 "Balancer, vacant_group_arn"
             )
+        if self.sticky and self.is_network:
+            raise ValueError("sticky is for rules: connections stay where they are")
 
     @property
     def is_network(self) -> bool:
@@ -361,6 +365,11 @@ class Service:
             return 0
         network = any(binding.is_network for binding in self.bindings)
         return NETWORK_SETTLE_SECONDS if network else 0
+
+    @property
+    def sticky(self) -> bool:
+        """Whether clients stay with a slot, in any binding, while both have weight."""
+        return any(binding.sticky for binding in self.bindings)
 
     def least_tasks(self, now: datetime) -> int:
         """Return how many tasks it has at least, by the bounds of a moment."""

@@ -2,9 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from slipway.domain.capacity import tasks_for
-from slipway.domain.service import ALL_TRAFFIC, Service, Slot
+from slipway.domain.receipt import PROMOTED
+from slipway.domain.rollout import Mark, Rollout
+from slipway.domain.service import ALL_TRAFFIC, Binding, Service, Slot
+
+STICKY_SECONDS = 600
+"""How long a client that sends nothing is still known to its slot. Each request begins
+it anew (Application Load Balancers user guide, edit-target-group-attributes: the
+cookies' expiry is reset after every request)."""
+
+LONGEST_STAY = timedelta(days=7)
+"""How long others may have let clients stay: the longest that AWS takes (ELB API
+reference, TargetGroupStickinessConfig)."""
 
 Weights = Mapping[Slot, int]
 """Each slot's share in percent; the two add up to 100."""
@@ -43,6 +55,40 @@ def least_weights(rules: Sequence[Weights]) -> dict[Slot, int]:
 def most_carried(rules: Sequence[Weights], slot: Slot) -> int:
     """Return the highest share of `slot` in any of `rules`, in percent."""
     return max((shares.get(slot, 0) for shares in rules), default=0)
+
+
+def splits(shares: Weights | None) -> bool:
+    """Whether both slots have a share: only then is there a slot to stay with."""
+    return shares is not None and all(shares.get(slot, 0) for slot in Slot)
+
+
+def stays(service: Service, binding: Binding) -> bool:
+    """Whether clients stay with a slot by a binding's rules.
+
+    Rules of one listener that lead to the same groups are written together: where one
+    of them lets clients stay, all do.
+    """
+    return any(
+        one.sticky
+        for one in service.bindings
+        if one.listener_arn == binding.listener_arn
+        and one.target_group_arns == binding.target_group_arns
+    )
+
+
+def known_until(rollout: Rollout, marks: Sequence[Mark]) -> datetime | None:
+    """Return until when clients may be known to a slot, by a rollout that has ended.
+
+    A promotion, and else its end, came after the write that let nobody stay any longer.
+    None where it never let anybody stay.
+    """
+    sides = rollout.sides
+    if not rollout.service.sticky or sides is None or sides.primary is None:
+        return None
+    at = {mark.name: mark.at for mark in marks}
+    since = at.get(PROMOTED, max(at.values(), default=rollout.created_at))
+    lasting = rollout.service.settle_seconds + STICKY_SECONDS
+    return since + timedelta(seconds=lasting)
 
 
 def rising(wanted: Weights, current: Weights) -> list[Slot]:

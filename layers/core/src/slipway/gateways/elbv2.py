@@ -40,8 +40,17 @@ class Rule:
     actions: Sequence[dict[str, Any]]
     shares: dict[Slot, int] | None
     """None where the rule does not forward to the binding's groups."""
-    sticky: bool
-    """Whether clients stay with a group, whatever its weight."""
+    sticky_seconds: int
+    """How long clients stay with a group, whatever its weight; 0 where they do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a binding's rules are to say."""
+
+    weights: Weights | None
+    """None for closed."""
+    sticky_seconds: int
 
 
 class LoadBalancing:
@@ -73,19 +82,23 @@ class LoadBalancing:
         binding: Binding,
         weights: Weights | None,
         seen: Sequence[Rule] | None = None,
+        *,
+        sticky_seconds: int = 0,
     ) -> bool:
         """Write `weights` to every rule that names either slot's group.
 
         None closes the binding's own rule with a fixed response, a network listener by
         its vacant group. `seen` are its rules, where the caller has just read them.
-        Returns whether a write was needed. Raises Unavailable where a rule does not
-        read back as written.
+        Clients stay with a group for `sticky_seconds` after their last request. Returns
+        whether a write was needed. Raises Unavailable where a rule does not read back
+        as written.
         """
+        wanted = _Wanted(weights, sticky_seconds)
         before = self.rules(binding) if seen is None else seen
-        pending = _unlike(before, binding, weights)
+        pending = _unlike(before, binding, wanted)
         for rule in pending:
-            self._write(binding, rule, weights)
-        if pending and _unlike(self.rules(binding), binding, weights):
+            self._write(binding, rule, wanted)
+        if pending and _unlike(self.rules(binding), binding, wanted):
             raise Unavailable(
                 f"{binding.carrier_arn} does not read back as it was written"
             )
@@ -111,7 +124,7 @@ class LoadBalancing:
                                 rule["IsDefault"],
                                 [dict(action) for action in rule["Actions"]],
                                 shares,
-                                _sticky(rule["Actions"]),
+                                sticky_seconds(rule["Actions"]),
                             )
                         )
         if not any(rule.arn == binding.rule_arn for rule in rules):
@@ -134,12 +147,11 @@ class LoadBalancing:
             is_default=True,
             actions=actions,
             shares=shares if carries else None,
-            sticky=_sticky(actions),
+            sticky_seconds=sticky_seconds(actions),
         )
 
-    def _write(self, binding: Binding, rule: Rule, weights: Weights | None) -> None:
-        last = _closed(binding) if weights is None else _forward(binding, weights)
-        actions = routed_to(rule.actions, last)
+    def _write(self, binding: Binding, rule: Rule, wanted: _Wanted) -> None:
+        actions = routed_to(rule.actions, _action(binding, wanted))
         if rule.is_default:
             with translated(f"ModifyListener {binding.listener_arn}"):
                 self._client.modify_listener(
@@ -182,33 +194,45 @@ def shares_in(rules: Iterable[Rule]) -> list[Weights]:
     return [rule.shares for rule in rules if rule.shares is not None]
 
 
-def _unlike(
-    rules: Sequence[Rule], binding: Binding, weights: Weights | None
-) -> list[Rule]:
-    """Return the rules that do not yet say `weights`."""
-    if weights is None:
+def _unlike(rules: Sequence[Rule], binding: Binding, wanted: _Wanted) -> list[Rule]:
+    """Return the rules that do not yet say what is wanted."""
+    if wanted.weights is None:
         own = [r for r in rules if r.arn == binding.carrier_arn]
         return [r for r in own if r.shares is not None]
-    return [r for r in rules if r.shares != dict(weights) or r.sticky]
+    said = dict(wanted.weights), wanted.sticky_seconds
+    return [r for r in rules if (r.shares, r.sticky_seconds) != said]
 
 
-def forward(shares: Iterable[tuple[str, int]]) -> dict[str, Any]:
-    """Return the action that forwards to groups by weight, whoever came before."""
+def forward(
+    shares: Iterable[tuple[str, int]], *, sticky_seconds: int = 0
+) -> dict[str, Any]:
+    """Return the action that forwards to groups by weight.
+
+    Whoever came before goes by weight too, unless clients are to stay for some seconds:
+    that outranks a weight of 0.
+    """
+    stay: dict[str, Any] = {"Enabled": bool(sticky_seconds)}
+    if sticky_seconds:
+        stay["DurationSeconds"] = sticky_seconds
     return {
         "Type": "forward",
         "ForwardConfig": {
             "TargetGroups": [
                 {"TargetGroupArn": arn, "Weight": weight} for arn, weight in shares
             ],
-            # Stickiness of the group would outrank a weight of 0.
-            "TargetGroupStickinessConfig": {"Enabled": False},
+            "TargetGroupStickinessConfig": stay,
         },
     }
 
 
-def _forward(binding: Binding, weights: Weights) -> dict[str, Any]:
+def _action(binding: Binding, wanted: _Wanted) -> dict[str, Any]:
+    if wanted.weights is None:
+        return _closed(binding)
     groups = sorted(binding.target_group_arns.items())
-    return forward((arn, weights[slot]) for slot, arn in groups)
+    return forward(
+        [(arn, wanted.weights[slot]) for slot, arn in groups],
+        sticky_seconds=wanted.sticky_seconds,
+    )
 
 
 def _closed(binding: Binding) -> dict[str, Any]:
@@ -255,8 +279,11 @@ def percent(weight: int, total: int) -> int:
     return min(max(round(ALL_TRAFFIC * weight / total), 1), ALL_TRAFFIC - 1)
 
 
-def _sticky(actions: Sequence[Any]) -> bool:
-    """Whether a rule's forward action keeps clients with their group."""
+def sticky_seconds(actions: Sequence[Any]) -> int:
+    """Return how long a rule's forward action keeps clients with their group.
+
+    0 where it does not, 1 where it does not say how long.
+    """
     config = (_forward_in(actions) or {}).get("ForwardConfig", {})
-    stickiness = config.get("TargetGroupStickinessConfig", {})
-    return bool(stickiness.get("Enabled", False))
+    stay = config.get("TargetGroupStickinessConfig", {})
+    return int(stay.get("DurationSeconds") or 1) if stay.get("Enabled") else 0

@@ -13,7 +13,13 @@ from botocore.exceptions import ClientError
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import CLOSED, routed_to, share_of, shares_of
+from slipway.gateways.elbv2 import (
+    CLOSED,
+    routed_to,
+    share_of,
+    shares_of,
+    sticky_seconds,
+)
 from slipway.gateways.failures import code_of, translated
 
 if TYPE_CHECKING:
@@ -626,6 +632,7 @@ class Routes(Kept):
             facts = {
                 "is_open": bool(named),
                 "lacks": sorted(set(groups) - set(named)) if named else [],
+                "is_sticky": bool(sticky_seconds(rule.parts["actions"])),
             }
             found.append(
                 Found(
@@ -648,7 +655,7 @@ class Routes(Kept):
         """Lead to the primary alone; raise Unavailable until it is healthy there.
 
         A rule that leads somewhere already learns of the groups that it lacks, which
-        get no weight.
+        get no weight, and lets no client stay with a group.
         """
         once = ids.value(wanted.once)
         if found.facts["is_open"]:

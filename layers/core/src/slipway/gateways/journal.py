@@ -43,6 +43,7 @@ from slipway.domain.provision_run import Report, Turn
 from slipway.domain.receipt import Receipt
 from slipway.domain.rollout import Mark, Outcome, Rollout, ServiceState, Sides
 from slipway.domain.service import Service, Slot
+from slipway.domain.traffic import LONGEST_STAY, known_until
 from slipway.errors import InvalidRecord, LeaseLost, NotFound, Refused
 from slipway.gateways.table import Table, check, delete, put, time_of, update
 
@@ -575,14 +576,17 @@ class Journal:
             receipt=_text(_RECEIPT, receipt),
         )
         fenced: dict[str, int] = {} if fence is None else {"fence": fence}
+        until = known_until(rollout, receipt.marks)
+        known = {} if until is None else {"until": until}
         give_back = update(
             f"SERVICE#{name}",
             "LEASE",
-            "SET rollout_id = :nobody",
+            "SET rollout_id = :nobody" + ", known_until = :until" * bool(known),
             condition="rollout_id = :me" if fence is None else OURS,
             me=rollout.id,
             nobody=NOBODY,
             **fenced,
+            **known,
         )
         writes = [
             close,
@@ -600,6 +604,14 @@ class Journal:
         if stored is None:
             raise NotFound(f"the journal has no rollout {rollout.id} of {name}")
         return stored
+
+    def known_until(self, name: str) -> datetime | None:
+        """Return until when clients may be known to a slot; None where none ever was.
+
+        A rollout stores it that gives its lease back, and an adoption.
+        """
+        item = self._table.get(f"SERVICE#{name}", "LEASE") or {}
+        return time_of(item["known_until"]) if "known_until" in item else None
 
     def borrow(self, name: str, now: datetime) -> Term | None:
         """Take a service's lease for one term, for nobody's rollout.
@@ -639,8 +651,19 @@ class Journal:
         )
 
     def adopt(self, rollout: Rollout, revision: str, now: datetime) -> None:
-        """Remember what serves from slot a and was there before; once."""
+        """Remember what serves from slot a and was there before; once.
+
+        Called with the lease borrowed. Clients whom its rules let stay may come with
+        cookies of that time: they are known for as long as these may count.
+        """
         name, release = rollout.service.name, rollout.release
+        known = update(
+            f"SERVICE#{name}",
+            "LEASE",
+            "SET known_until = :until",
+            condition="attribute_exists(pk)",
+            until=now + LONGEST_STAY,
+        )
         state = ServiceState(Slot.A, release.id, rollout.id, now)
         ask = rollout.cause.ask
         self._table.write_all(
@@ -662,6 +685,7 @@ class Journal:
                 me=rollout.id,
                 ordered=rollout.cause.ordered_at,
             ),
+            *([known] if rollout.service.sticky else []),
         )
 
     # -- provisioning ----------------------------------------------------------------

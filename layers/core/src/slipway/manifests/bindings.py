@@ -106,7 +106,8 @@ class HttpRule(Section):
     deregistration_delay: Delay = 60
     """How long a task that leaves may finish its requests: 0 to 3600 s."""
     stickiness: Flag = False
-    """Whether clients stay with a release. Their share then follows weights late."""
+    """Whether clients stay with a release, though not with a task, while two of them
+    serve. Shares then follow weights late."""
 
     @property
     def path_patterns(self) -> tuple[str, ...]:

@@ -556,14 +556,15 @@ def _route(
     """Return where a rule leads once its primary is healthy there, if it is closed.
 
     Where it leads already, weights are the rollouts' and people's; a slot's group that
-    it does not know is added without any.
+    it does not know is added without any. At rest no client stays with a slot: one that
+    did would not come to the slot that serves.
     """
     name = service.manifest.name
     return Wanted(
         Kind.ROUTE,
         rule_name(name, number),
         f"slot {primary} serves",
-        {"is_open": True, "lacks": []},
+        {"is_open": True, "lacks": [], "is_sticky": False},
         once={
             "healthy_in": groups[primary],
             "tasks": Ref(Kind.ECS_SERVICE, service.slots[primary], "desired"),

@@ -1,24 +1,9 @@
-"""What manifests may say and Slipway does not heed, or does not do at one stroke."""
+"""What manifests may say and Slipway does not do at one stroke."""
 
 from collections.abc import Iterable, Iterator
 
 from slipway.domain.planning import Refusal
 from slipway.domain.resources import Kind
-from slipway.manifests.bindings import HttpRule
-from slipway.manifests.records import EnvironmentRecord, ServiceRecord
-
-
-def not_heeded(record: EnvironmentRecord) -> Iterator[str]:
-    """Give what manifests say and Slipway does not heed yet: all else is as asked."""
-    for service in record.services:
-        for key, instead in _unheeded(service):
-            yield f"{service.manifest.name}: {key}: {instead}"
-
-
-def _unheeded(service: ServiceRecord) -> Iterator[tuple[str, str]]:
-    rules = [i.rule for i in service.ingress if isinstance(i.rule, HttpRule)]
-    if any(rule.stickiness for rule in rules):
-        yield "http.stickiness", "not heeded yet, each request goes by weight alone"
 
 
 def too_many_gone(known: Iterable[str], wanted: Iterable[str]) -> Iterator[Refusal]:

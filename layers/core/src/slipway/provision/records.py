@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from slipway.domain.resources import Ids, Kind, Ref, Wanted, flat
 from slipway.domain.service import Binding, Service
-from slipway.manifests.bindings import NlbListener
+from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.records import ServiceRecord, vacant_group_name
 from slipway.manifests.shaping import task_shape
@@ -69,6 +69,7 @@ def _bindings(
                 Ref(Kind.LISTENER_RULE, parking_name(name, number))
             ),
             target_group_arns=groups,
+            sticky=isinstance(ingress.rule, HttpRule) and ingress.rule.stickiness,
         )
 
 
