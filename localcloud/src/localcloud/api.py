@@ -18,14 +18,16 @@ from functools import cache
 from http import HTTPStatus
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast, override
 from xml.sax.saxutils import escape
 
 import botocore.endpoint
+import botocore.session
 import moto.core.responses
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.loaders import Loader, create_loader
 from botocore.model import OperationModel
 from botocore.useragent import UserAgentString
 from botocore.validate import ParamValidator
@@ -531,6 +533,26 @@ def _http(
 vars(moto.core.responses)["method_names_from_class"] = cache(
     vars(moto.core.responses)["method_names_from_class"]
 )
+
+
+class _Paths(list[str]):
+    """Search paths: each session of boto3 adds the same one."""
+
+    @override
+    def append(self, path: str, /) -> None:
+        if path not in self:
+            super().append(path)
+
+
+@cache
+def _loader(folder: str | None = None) -> Loader:
+    """Let all sessions share what is read of services: their descriptions are data."""
+    loader = create_loader(folder)
+    vars(loader)["_search_paths"] = _Paths(loader.search_paths)
+    return loader
+
+
+vars(botocore.session)["create_loader"] = _loader
 
 
 def _user_agent(_: UserAgentString) -> str:
