@@ -29,6 +29,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
 from botocore.loaders import Loader, create_loader
 from botocore.model import OperationModel
+from botocore.regions import EndpointRulesetResolver
 from botocore.useragent import UserAgentString
 from botocore.validate import ParamValidator
 from moto.core.botocore_stubber import MockRawResponse
@@ -555,12 +556,36 @@ def _loader(folder: str | None = None) -> Loader:
 vars(botocore.session)["create_loader"] = _loader
 
 
+def _endpoint(
+    self: EndpointRulesetResolver,
+    operation_model: OperationModel,
+    call_args: Parameters | None,
+    request_context: dict[str, Any] | None,
+    resolve: Any = EndpointRulesetResolver.construct_endpoint,
+) -> Any:
+    """Evaluate a service's rules once for all calls that they cannot tell apart.
+
+    What tells them apart are the parameters that the model names. S3 asks its hooks.
+    """
+    model = operation_model
+    if model.service_model.service_name == "s3" or model.operation_context_parameters:
+        return resolve(self, model, call_args, request_context)
+    given = call_args or {}
+    told = (given.get(named.member_name) for named in model.context_parameters)
+    known: dict[tuple[str, ...], Any] = vars(self).setdefault("_localcloud", {})
+    key = model.name, *map(str, told)
+    if key not in known:
+        known[key] = resolve(self, model, call_args, request_context)
+    return known[key]
+
+
 def _user_agent(_: UserAgentString) -> str:
     """Say who calls: the SDK tells twice a call what nobody here reads."""
     return "localcloud"
 
 
-# setattr, for type checkers: methods are not to be replaced, but for this once.
+# setattr, for type checkers: methods are not to be replaced, but for these.
+setattr(EndpointRulesetResolver, "construct_endpoint", _endpoint)  # noqa: B010
 setattr(UserAgentString, "to_string", _user_agent)  # noqa: B010
 
 
