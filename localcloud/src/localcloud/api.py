@@ -2,9 +2,9 @@
 
 The SDK stays whole: parameters are validated and serialised, answers are parsed from
 the wire format of the service's own model, and errors are retried as on AWS. Only the
-network is missing, and signatures, which nobody would verify. Import this module before
-the first boto3 client is made: clients take over the hooks that are registered at that
-time.
+network is missing, and what nobody here would read: signatures and the user agent.
+Import this module before the first boto3 client is made: clients take over the hooks
+that are registered at that time.
 """
 
 import asyncio
