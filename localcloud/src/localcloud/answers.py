@@ -5,6 +5,7 @@ there a shape whose members are called as the model calls them is written at one
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -24,14 +25,16 @@ def written(model: OperationModel, answer: Mapping[str, Any]) -> Written:
     protocol = model.service_model.resolved_protocol
     if protocol == "json" and _is_plain(service, operation):
         status = int(model.http.get("responseCode", 200))
-        return status, {}, json.dumps(answer, default=_moment)
+        return status, {}, json.dumps(answer, default=_text_or_number)
     serializer = get_serializer_class(service, protocol)(_model(service, operation))
     made = serializer.serialize(answer)
     return made["status_code"], dict(made["headers"]), made["body"]
 
 
-def _moment(value: object) -> float:
-    """Return seconds since 1970, to the millisecond: how JSON has times."""
+def _text_or_number(value: object) -> float | str:
+    """Return bytes in base64 and times in seconds since 1970, to the millisecond."""
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         whole = aware.replace(microsecond=0).timestamp()
@@ -47,7 +50,10 @@ def _model(service: str, operation: str) -> Any:
 
 @cache
 def _is_plain(service: str, operation: str) -> bool:
-    """Whether all members go by their own names, and times by seconds."""
+    """Whether all members go by their own names, and times by seconds.
+
+    Blobs have to be bytes there: text would not become base64.
+    """
     shape = _model(service, operation).output_shape
     return shape is None or _plain(shape, set())
 
@@ -56,14 +62,14 @@ def _plain(shape: Shape, seen: set[str]) -> bool:
     if shape.name in seen:
         return True
     seen.add(shape.name)
-    if shape.type_name == "blob" or "timestampFormat" in shape.serialization:
+    if "timestampFormat" in shape.serialization:
         return False
     match shape:
         case StructureShape():
-            members = shape.members
-            return not shape.is_document_type and all(
+            # A document is any JSON, and has no members of its own.
+            return all(
                 one.serialization.get("name", name) == name and _plain(one, seen)
-                for name, one in members.items()
+                for name, one in shape.members.items()
             )
         case ListShape():
             return _plain(shape.member, seen)

@@ -2,9 +2,9 @@
 
 The SDK stays whole: parameters are validated and serialised, answers are parsed from
 the wire format of the service's own model, and errors are retried as on AWS. Only the
-network is missing, and signatures, which nobody would verify. Import this module before
-the first boto3 client is made: clients take over the hooks that are registered at that
-time.
+network is missing, and what nobody here would read: signatures and the user agent.
+Import this module before the first boto3 client is made: clients take over the hooks
+that are registered at that time.
 """
 
 import asyncio
@@ -18,16 +18,19 @@ from functools import cache
 from http import HTTPStatus
 from inspect import isawaitable
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, cast, override
 from xml.sax.saxutils import escape
 
 import botocore.endpoint
-import botocore.useragent
+import botocore.session
 import moto.core.responses
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.handlers import BUILTIN_HANDLERS
+from botocore.loaders import Loader, create_loader
 from botocore.model import OperationModel
+from botocore.regions import EndpointRulesetResolver
+from botocore.useragent import UserAgentString
 from botocore.validate import ParamValidator
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
@@ -327,7 +330,7 @@ class Router:
         served = self._operations.get(request.service, {})
         operation = served.get(request.operation)
         if operation is not None:
-            answer = operation(copy.deepcopy(request.params))
+            answer = operation(_copied(request.params))
             if isawaitable(answer):
                 answer = await answer
             if answer is not STORED:
@@ -528,12 +531,62 @@ def _http(
 
 
 # Pure, and asked for the same few things at every call.
-vars(botocore.useragent)["sanitize_user_agent_string_component"] = cache(
-    botocore.useragent.sanitize_user_agent_string_component
-)
 vars(moto.core.responses)["method_names_from_class"] = cache(
     vars(moto.core.responses)["method_names_from_class"]
 )
+
+
+class _Paths(list[str]):
+    """Search paths: each session of boto3 adds the same one."""
+
+    @override
+    def append(self, path: str, /) -> None:
+        if path not in self:
+            super().append(path)
+
+
+@cache
+def _loader(folder: str | None = None) -> Loader:
+    """Let all sessions share what is read of services: their descriptions are data."""
+    loader = create_loader(folder)
+    vars(loader)["_search_paths"] = _Paths(loader.search_paths)
+    return loader
+
+
+vars(botocore.session)["create_loader"] = _loader
+
+
+def _endpoint(
+    self: EndpointRulesetResolver,
+    operation_model: OperationModel,
+    call_args: Parameters | None,
+    request_context: dict[str, Any] | None,
+    resolve: Any = EndpointRulesetResolver.construct_endpoint,
+) -> Any:
+    """Evaluate a service's rules once for all calls that they cannot tell apart.
+
+    What tells them apart are the parameters that the model names. S3 asks its hooks.
+    """
+    model = operation_model
+    if model.service_model.service_name == "s3" or model.operation_context_parameters:
+        return resolve(self, model, call_args, request_context)
+    given = call_args or {}
+    told = (given.get(named.member_name) for named in model.context_parameters)
+    known: dict[tuple[str, ...], Any] = vars(self).setdefault("_localcloud", {})
+    key = model.name, *map(str, told)
+    if key not in known:
+        known[key] = resolve(self, model, call_args, request_context)
+    return known[key]
+
+
+def _user_agent(_: UserAgentString) -> str:
+    """Say who calls: the SDK tells twice a call what nobody here reads."""
+    return "localcloud"
+
+
+# setattr, for type checkers: methods are not to be replaced, but for these.
+setattr(EndpointRulesetResolver, "construct_endpoint", _endpoint)  # noqa: B010
+setattr(UserAgentString, "to_string", _user_agent)  # noqa: B010
 
 
 class _Hooks:
@@ -583,10 +636,22 @@ def _as_sent(model: OperationModel, params: Parameters) -> Parameters:
     if model.has_streaming_input and model.input_shape is not None:
         stream = model.input_shape.serialization.get("payload")
     return {
-        key: value if key == stream else copy.deepcopy(value)
-        for key, value in params.items()
+        key: value if key == stream else _copied(value) for key, value in params.items()
     }
 
+
+def _copied(value: Any) -> Any:
+    """Return a deep copy; of parameters, which are a tree, this is the quicker way."""
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in value]
+    if isinstance(value, _UNCHANGING):
+        return value
+    return copy.deepcopy(value)
+
+
+_UNCHANGING = (str, int, float, bytes, type(None))
 
 _AUTHORIZATION = (
     f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{{}}/aws4_request, "

@@ -11,7 +11,6 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import boto3
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 
 from localcloud.api import (
@@ -24,6 +23,7 @@ from localcloud.api import (
     Router,
     only,
 )
+from localcloud.clients import client
 from localcloud.clock import Clock
 from localcloud.events import EventBus
 from localcloud.identity import Ids, arn, bucket_arn
@@ -263,25 +263,25 @@ def make_bucket(name: str, properties: Mapping[str, Any]) -> None:
     """Make a bucket with the properties of AWS::S3::Bucket."""
     if not _NAME.fullmatch(name) or ".." in name:
         raise InvalidTemplate(f"a bucket cannot be called {name}")
-    client: Any = boto3.client("s3", region_name=REGION)
-    client.create_bucket(
+    s3 = client("s3")
+    s3.create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     if "OwnershipControls" in properties:
-        client.put_bucket_ownership_controls(
+        s3.put_bucket_ownership_controls(
             Bucket=name, OwnershipControls=properties["OwnershipControls"]
         )
     if "PublicAccessBlockConfiguration" in properties:
-        client.put_public_access_block(
+        s3.put_public_access_block(
             Bucket=name,
             PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"],
         )
     if "VersioningConfiguration" in properties:
-        client.put_bucket_versioning(
+        s3.put_bucket_versioning(
             Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"]
         )
     if "BucketEncryption" in properties:
-        client.put_bucket_encryption(
+        s3.put_bucket_encryption(
             Bucket=name,
             ServerSideEncryptionConfiguration=_encryption(
                 properties["BucketEncryption"]
@@ -290,18 +290,18 @@ def make_bucket(name: str, properties: Mapping[str, Any]) -> None:
     if "LifecycleConfiguration" in properties:
         only(properties["LifecycleConfiguration"], "Rules")
         rules = [_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
-        client.put_bucket_lifecycle_configuration(
+        s3.put_bucket_lifecycle_configuration(
             Bucket=name, LifecycleConfiguration={"Rules": rules}
         )
     if "NotificationConfiguration" in properties:
-        client.put_bucket_notification_configuration(
+        s3.put_bucket_notification_configuration(
             Bucket=name,
             NotificationConfiguration=_notification(
                 properties["NotificationConfiguration"]
             ),
         )
     if "Tags" in properties:
-        client.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
 
 
 def _notification(given: Mapping[str, Any]) -> dict[str, Any]:

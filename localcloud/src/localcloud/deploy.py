@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from localcloud.api import REGION, NotModelled
+from localcloud.api import NotModelled
 from localcloud.asl import load
 from localcloud.asl.definition import FUNCTION_RESOURCES, START_EXECUTION, Definition
 from localcloud.asl.expressions import is_expression
 from localcloud.buckets import Buckets, make_bucket
+from localcloud.clients import client
 from localcloud.clock import Clock
 from localcloud.events import EventBus, Rule, RuleTarget, Target
 from localcloud.functions import FunctionError, Functions, UnknownFunction
@@ -751,7 +750,7 @@ def _subscription(properties: Mapping[str, Any]) -> None:
 
 def _make_table(resource: Resource) -> None:
     properties = resource.properties
-    client = boto3.client("dynamodb", region_name=REGION)
+    dynamodb = client("dynamodb")
     plain = (
         "AttributeDefinitions",
         "KeySchema",
@@ -759,18 +758,18 @@ def _make_table(resource: Resource) -> None:
         "GlobalSecondaryIndexes",
         "Tags",
     )
-    client.create_table(
+    dynamodb.create_table(
         TableName=resource.name,
         **{key: properties[key] for key in plain if key in properties},
     )
     if "TimeToLiveSpecification" in properties:
-        client.update_time_to_live(
+        dynamodb.update_time_to_live(
             TableName=resource.name,
             TimeToLiveSpecification=properties["TimeToLiveSpecification"],
         )
     recovery = properties.get("PointInTimeRecoverySpecification", {})
     if recovery.get("PointInTimeRecoveryEnabled"):
-        client.update_continuous_backups(
+        dynamodb.update_continuous_backups(
             TableName=resource.name,
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
         )

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 from slipway.domain.service import (
     Binding,
     Mode,
@@ -22,7 +21,8 @@ from slipway.domain.service import (
 )
 from slipway.domain.task_shape import TaskShape
 
-from localcloud.api import ACCOUNT, REGION
+from localcloud.api import ACCOUNT
+from localcloud.clients import client
 from localcloud.identity import REGISTRY
 from localcloud.monitor import Monitor
 from localcloud.network import Network
@@ -119,11 +119,11 @@ class _Maker:
     def __init__(self, network: Network, settings: SystemSettings) -> None:
         self._network = network
         self._settings = settings
-        self._ecr = boto3.client("ecr", region_name=REGION)
-        self._ecs = boto3.client("ecs", region_name=REGION)
-        self._scaling = boto3.client("application-autoscaling", region_name=REGION)
-        self._elb = boto3.client("elbv2", region_name=REGION)
-        self._cloud_map = boto3.client("servicediscovery", region_name=REGION)
+        self._ecr = client("ecr")
+        self._ecs = client("ecs")
+        self._scaling = client("application-autoscaling")
+        self._elb = client("elbv2")
+        self._cloud_map = client("servicediscovery")
         self._priority = _FIRST_PRIORITY
         self._repositories: set[str] = set()
 
@@ -159,7 +159,7 @@ class _Maker:
         rules = self._elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
         taken = [int(rule["Priority"]) for rule in rules if not rule["IsDefault"]]
         self._priority = max([self._priority, *(place + 1 for place in taken)])
-        return listener["ListenerArn"]
+        return str(listener["ListenerArn"])
 
     def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
         registered = self._registered(spec)
@@ -252,7 +252,7 @@ class _Maker:
                 {"Key": "deregistration_delay.timeout_seconds", "Value": delay}
             ],
         )
-        return group["TargetGroupArn"]
+        return str(group["TargetGroupArn"])
 
     def _rule(
         self,
@@ -269,7 +269,7 @@ class _Maker:
             Tags=_upper(self._tags(spec.name)),
         )["Rules"][0]
         self._priority += 1
-        return rule["RuleArn"]
+        return str(rule["RuleArn"])
 
     def _placeholder(self, spec: ServiceSpec, service: Service) -> str:
         """Register what a slot names before its first release; it is never started."""
@@ -291,7 +291,7 @@ class _Maker:
             ],
             tags=_lower(self._tags(service.name)),
         )["taskDefinition"]
-        return definition["taskDefinitionArn"]
+        return str(definition["taskDefinitionArn"])
 
     def _slot(
         self,

@@ -110,10 +110,14 @@ class Function:
 
     def allows(self, action: str) -> bool:
         """Say whether the role allows an action: names match in any case."""
-        if self.allowed_actions is None:
-            return True
-        wanted = action.lower()
-        return any(fnmatchcase(wanted, p.lower()) for p in self.allowed_actions)
+        return self.allowed_actions is None or _allowed(self.allowed_actions, action)
+
+
+@cache
+def _allowed(patterns: tuple[str, ...], action: str) -> bool:
+    """Say whether a role of these patterns allows an action: asked at every call."""
+    wanted = action.lower()
+    return any(fnmatchcase(wanted, pattern.lower()) for pattern in patterns)
 
 
 @dataclass(slots=True)
@@ -373,32 +377,16 @@ class Functions:
     def _process(self, invocation: _Invocation) -> Iterator[None]:
         """Make this process look like the function's own while its code runs."""
         function = invocation.function
-        wanted = {
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-            **function.environment,
-        }
-        before = {key: os.environ.get(key) for key in wanted}
-        os.environ.update(wanted)
-        try:
-            with warnings.catch_warnings(record=True) as warned:
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("always", UserWarning)
-                with ExitStack() as own:
-                    own.enter_context(redirect_stdout(_output))
-                    own.enter_context(invocation.telemetry.current(_output))
-                    for layer in _foreign(function):
-                        own.enter_context(layer.current(self.clock.now))
-                    yield
-        finally:
-            for key, value in before.items():
-                if value is None:
-                    os.environ.pop(key, None)
-                else:
-                    os.environ[key] = value
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            with ExitStack() as own:
+                own.enter_context(_environment(function))
+                own.enter_context(redirect_stdout(_output))
+                own.enter_context(invocation.telemetry.current(_output))
+                for layer in _foreign(function):
+                    own.enter_context(layer.current(self.clock.now))
+                yield
         for warning in warned:
             text = f"{warning.category.__name__}: {warning.message}"
             self._write_line(function, text)
@@ -454,6 +442,32 @@ def _call(function: Function, event: str, context: LambdaContext) -> Any:
         return json.loads(json.dumps(result))
     except (TypeError, ValueError) as error:
         raise _RuntimeFailure("MarshalError", str(error)) from error
+
+
+@contextmanager
+def _environment(function: Function) -> Iterator[None]:
+    """Give this process the function's environment variables, too.
+
+    What Python sees is exchanged at one stroke, for this happens twice a call. Programs
+    that a handler would begin do not see it; no handler here begins any.
+    """
+    variables = {
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        **function.environment,
+    }
+    seen = vars(os.environ)
+    others = seen["_data"]
+    seen["_data"] = others | {
+        os.fsencode(key): os.fsencode(value) for key, value in variables.items()
+    }
+    try:
+        yield
+    finally:
+        seen["_data"] = others
 
 
 def _split(name: str) -> tuple[str, str]:

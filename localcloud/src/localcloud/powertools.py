@@ -54,11 +54,14 @@ def _exchange(name: str, wanted: dict[str, Any]) -> dict[str, Any]:
 def _formatters() -> Iterator[
     tuple[logging.StreamHandler[Any], LambdaPowertoolsFormatter]
 ]:
-    for logger in list(logging.root.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            for handler in logger.handlers:
-                formatter = handler.formatter
-                if isinstance(handler, logging.StreamHandler) and isinstance(
-                    formatter, LambdaPowertoolsFormatter
-                ):
-                    yield handler, formatter
+    """Give all handlers that write as Powertools does, whatever logger has them.
+
+    Of loggers there are hundreds, of handlers a few.
+    """
+    for reference in vars(logging)["_handlerList"]:
+        handler = reference()
+        formatter = handler.formatter if handler else None
+        if isinstance(handler, logging.StreamHandler) and isinstance(
+            formatter, LambdaPowertoolsFormatter
+        ):
+            yield handler, formatter

@@ -341,6 +341,42 @@ def test_times_in_an_answer_are_those_that_were_given(protocol: str) -> None:
     routed(test)
 
 
+def test_bytes_and_documents_in_an_answer_are_those_that_were_given() -> None:
+    blob, document = b"\x00\xff", {"Timeout": 5, "names": ["a", None]}
+
+    async def test(router: Router) -> None:
+        item = {"Item": {"b": {"B": blob}, "bs": {"BS": [blob, b""]}}}
+        router.serve("dynamodb", {"GetItem": lambda _: item})
+        hooks = {"lifecycleHooks": [{"hookDetails": document}]}
+        services = {"services": [{"deploymentConfiguration": hooks}]}
+        router.serve("ecs", {"DescribeServices": lambda _: services})
+        assert (
+            client("dynamodb").get_item(TableName="t", Key={})["Item"] == item["Item"]
+        )
+        answer = client("ecs").describe_services(services=["orders"])
+        assert answer["services"] == services["services"]
+
+    routed(test)
+
+
+def test_an_endpoint_follows_the_parameters_that_its_rules_ask_for() -> None:
+    arn = "arn:aws:kinesis:eu-west-1:{}:stream/orders"
+    kinesis, asked = client("kinesis"), []
+    kinesis.meta.events.register(
+        "request-created", lambda request, **_: asked.append(request.url)
+    )
+
+    async def test(_: Router) -> None:
+        for account in ("111122223333", "444455556666", "111122223333"):
+            with pytest.raises(NotModelled):
+                kinesis.describe_stream_summary(StreamARN=arn.format(account))
+
+    routed(test)
+    first, second, again = asked
+    assert first == again
+    assert first != second
+
+
 def test_calls_are_recorded_with_time_caller_and_parameters() -> None:
     async def test(router: Router) -> None:
         router.serve("ecs", {"UpdateService": lambda _: {}})
