@@ -185,7 +185,7 @@ async def test_a_push_begins_once_a_person_approves_it() -> None:
                 "environment": "test",
                 "service": "orders",
                 "rollout_id": rollout.id,
-                "release_id": rollout.release.id,
+                "release": rollout.release.id,
                 "tag": "v2",
                 "digest": digest,
                 "reason": f"v2 waits for somebody to approve rollout {rollout.id}",

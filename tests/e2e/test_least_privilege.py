@@ -26,6 +26,8 @@ IN_BATCHES = {
 }
 """What stages do for services without rules, whose rollouts are told elsewhere
 (test_batches)."""
+BEHIND_GATES = {"AcquireLease": {"cloudwatch:DescribeAlarms", "events:PutEvents"}}
+"""What services with gates ask for besides (test_gates)."""
 _LISTENERS = {"elasticloadbalancing:DescribeListeners"}
 BEHIND_NETWORK = dict.fromkeys(
     (
@@ -77,6 +79,7 @@ def test_no_function_may_do_what_no_rollout_needs(
         - LOGGING
         - IN_BATCHES.get(_stage(name), set())
         - BEHIND_NETWORK.get(_stage(name), set())
+        - BEHIND_GATES.get(_stage(name), set())
         - _polling(name)
         for name, allowed in good.allowed.items()
         if not _provisions(name)

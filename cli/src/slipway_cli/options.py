@@ -74,7 +74,7 @@ RolloutId = Annotated[
         "--rollout",
         metavar="ID",
         callback=_text,
-        help="Which rollout; else the one under way.",
+        help="Which rollout; else the one under way. `approve` needs it.",
     ),
 ]
 FailedRolloutId = Annotated[

@@ -90,7 +90,7 @@ def _ask_for_approval(rollout: Rollout, reason: str, app: App) -> None:
     facts = {
         "service": rollout.service.name,
         "rollout_id": rollout.id,
-        "release_id": release.id,
+        "release": release.id,
         "tag": cause.tag,
         "digest": cause.digest,
         "reason": reason,
