@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from localcloud.api import AwsError
 from slipway.domain.control import Answer, Verb
+from slipway.domain.opening import WEEKDAYS, OpenHours
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Gates, RolloutPolicy, Slot
 
@@ -16,6 +17,7 @@ ERRORS, ALL = "errors", "everything"
 RINGS, QUIET = "ALARM", "OK"
 WATCHED = replace(SHORT, gates=Gates(alarms=(ERRORS, ALL)), hold_seconds=600)
 ASKED = replace(SHORT, gates=Gates(approval=True))
+MINUTE_SHUT = 25
 AWAITS_ALARMS, AWAITS_APPROVAL = "awaits-alarms", "awaits-approval"
 
 
@@ -51,15 +53,23 @@ async def approved_first(world: Road) -> None:
 
 async def returned(world: Road, answer: Answer) -> None:
     """Wait until the rollout that a command started is promoted and has ended."""
-    journal = world.journal
+    known = world.journal.open_rollouts
 
     def serves() -> bool:
-        state = journal.state("orders")
+        state = world.journal.state("orders")
         return state is not None and state.rollout_id == answer.rollout_id
 
     await world.until(serves)
-    await world.until(lambda: not journal.open_rollouts("orders"))
+    await world.until(
+        lambda: answer.rollout_id not in {one.rollout_id for one in known("orders")}
+    )
     await world.pause(60)
+
+
+def did(world: Road, answer: Answer) -> set[str]:
+    """Return what the rollout that a command started has done."""
+    assert answer.rollout_id is not None
+    return set(world.marked.get(answer.rollout_id, ()))
 
 
 def reasons(world: Road, digest: str) -> Mapping[str, str]:
@@ -139,6 +149,21 @@ async def test_a_person_goes_back_while_alarms_ring() -> None:
         assert world.weights() == {Slot.A: 100, Slot.B: 0}
 
 
+async def test_a_push_that_alarms_keep_back_lets_a_person_go_back() -> None:
+    async with road(WATCHED) as world:
+        with_alarms(world)
+        await world.first_release()
+        assert (await world.ended(world.push("v2"))).outcome is Outcome.PROMOTED
+        alarm(ALL, RINGS)
+        answer = await world.answered(world.say(Verb.UNDO))
+        await world.until(lambda: "launched" in did(world, answer))
+        later = world.push("v3")
+        await world.reached(later, AWAITS_ALARMS)
+        await returned(world, answer)
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        assert (await world.ended(later)).outcome is Outcome.REJECTED
+
+
 async def test_who_promotes_overrules_alarms() -> None:
     async with road(WATCHED) as world:
         with_alarms(world)
@@ -213,7 +238,7 @@ async def test_nobody_approves_what_he_did_not_see() -> None:
         unnamed = await world.answered(world.say(Verb.APPROVE))
         assert not unnamed.accepted
         assert unnamed.reason == (
-            "say by its id which rollout of orders is approved; there is "
+            "say by its id which rollout of orders may begin; there is "
             f"{world.entry(new).rollout.id} (v2)"
         )
         late = await world.answered(world.say(Verb.APPROVE, rollout_id=seen))
@@ -258,6 +283,50 @@ async def test_what_people_ask_for_needs_no_approval() -> None:
         # The undo is newer than what waits: that may not overtake it any more.
         assert (await world.closed(later)).outcome is Outcome.SUPERSEDED
         await returned(world, answer)
+
+
+async def test_a_push_that_waits_ends_nothing_that_people_asked_for() -> None:
+    async with road(ASKED) as world:
+        await approved_first(world)
+        digest = world.push("v2")
+        await approved(world, digest)
+        await world.reached(digest, "promoted")
+        # The lease is held until the old slot is retired: both of these wait.
+        answer = await world.answered(world.say(Verb.UNDO))
+        later = world.push("v3")
+        await world.reached(later, AWAITS_APPROVAL)
+        await returned(world, answer)
+        assert world.weights() == {Slot.A: 100, Slot.B: 0}
+        world.say(Verb.ABORT)
+        assert (await world.ended(later)).outcome is Outcome.ABORTED
+
+
+async def test_a_push_that_waits_ends_none_that_somebody_approved() -> None:
+    shut = OpenHours(WEEKDAYS, "10:00", "09:20")
+    async with road(replace(ASKED, window=shut)) as world:
+        await approved_first(world)
+        await world.until(lambda: world.cloud.clock.now().minute == MINUTE_SHUT)
+        digest = world.push("v2")
+        await approved(world, digest)
+        await world.reached(digest, "awaits-window")
+        later = world.push("v3")
+        await world.reached(later, AWAITS_APPROVAL)
+        assert (await world.ended(digest)).outcome is Outcome.PROMOTED
+        world.say(Verb.ABORT)
+        assert (await world.ended(later)).outcome is Outcome.ABORTED
+
+
+async def test_nobody_promotes_what_awaits_approval_without_its_id() -> None:
+    async with road(ASKED) as world:
+        digest = world.push()
+        await world.reached(digest, AWAITS_APPROVAL)
+        unnamed = await world.answered(world.say(Verb.PROMOTE))
+        assert not unnamed.accepted
+        rollout_id = world.entry(digest).rollout.id
+        assert rollout_id in unnamed.reason
+        named = await world.answered(world.say(Verb.PROMOTE, rollout_id=rollout_id))
+        assert named.accepted
+        assert (await world.ended(digest)).outcome is Outcome.PROMOTED
 
 
 async def test_a_service_may_ask_for_all_of_it() -> None:

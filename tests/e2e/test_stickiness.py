@@ -217,6 +217,19 @@ async def test_once_nobody_is_known_clients_stay_again() -> None:
 # ------------------------------------------------------------- by hand
 
 
+async def test_nothing_is_launched_while_a_cookie_could_lead_to_it() -> None:
+    async with road(sticky=True) as world:
+        await begun(world)
+        stay_by_hand(world)
+        digest = world.push("v2")
+        entry = await world.ended(digest)
+        assert entry.outcome is Outcome.ROLLED_BACK
+        assert entry.reason is not None
+        assert entry.reason.startswith("clients may stay with slot b")
+        assert "launched" not in world.marks(digest)
+        assert world.desired()[Slot.B] == 0
+
+
 async def test_stickiness_that_somebody_turned_on_goes_with_the_next_weights() -> None:
     async with road() as world:
         flow = await begun(world)

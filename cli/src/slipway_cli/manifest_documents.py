@@ -228,8 +228,8 @@ With `rollout.judge.metric` the application counts, and load balancers' answers 
 judged by; that makes a canary of a service with `nlb` alone, too. Both metrics have the
 name of the task's ECS service in a dimension, and the one of failures says 0 as well:
 where a release has requests and no data of failures, its name may be misspelt, so
-nothing passes ([how to count](operations.md#counting-in-the-application)). In batches it
-judges nothing.
+nothing passes ([how to count](operations.md#counting-in-the-application)). In batches
+it judges nothing.
 
 ## Clients that stay
 
@@ -238,9 +238,9 @@ cookie of the load balancer, while a rollout shares requests out between two. Th
 is forgotten 600 s after its last request. New clients go by weight, those who were here
 do not: the first step's share is exact, later ones carry less than they say, and the
 last one brings all the others at once. Everybody is with the new release before it is
-promoted, and with the old one again as soon as a rollout goes back. Within 630 s after a
-promotion, or after the end of a rollout that went back, the next one's steps go by weight
-alone.
+promoted, and with the old one again as soon as a rollout goes back. Within 630 s after
+a promotion, or after the end of a rollout that went back, the next one's steps go by
+weight alone; where a rollout failed, within seven days.
 
 ## Behind a Network Load Balancer
 

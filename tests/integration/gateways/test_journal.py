@@ -846,6 +846,22 @@ def test_a_lease_says_until_when_clients_are_known_to_whoever_takes_it_next(
     assert journal.known_until("orders") == until
 
 
+def test_a_rollout_does_not_make_shorter_how_long_clients_are_known(
+    journal: Journal,
+) -> None:
+    service = a_service(bindings=(replace(a_binding(), sticky=True),))
+    term = journal.borrow("orders", START)
+    assert term is not None
+    journal.adopt(a_rollout(service=service), "arn:1", START)
+    journal.return_borrowed("orders", term, after(1))
+    newer = replace(NEWER, service=service)
+    journal.begin(newer)
+    fence = held(journal, newer, after(60))
+    did = receipt(newer, [a_mark("promoted", at=after(120))])
+    journal.finish(newer, Outcome.PROMOTED, "it is good", did, fence)
+    assert journal.known_until("orders") == START + timedelta(days=7)
+
+
 def test_nobody_is_known_where_nobody_ever_stayed(journal: Journal) -> None:
     journal.begin(FIRST)
     fence = held(journal, FIRST)

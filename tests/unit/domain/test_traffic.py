@@ -6,9 +6,10 @@ from math import ceil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.domain.rollout import Sides
+from slipway.domain.rollout import Outcome, Sides
 from slipway.domain.service import WEIGHTS_SETTLE_SECONDS, Binding, Mode, Slot
 from slipway.domain.traffic import (
+    LONGEST_STAY,
     STICKY_SECONDS,
     Weights,
     known_until,
@@ -171,7 +172,15 @@ def test_clients_are_known_for_so_long_after_one_slot_had_it_all(
     noted = [a_mark(name, at=after(seconds)) for name, seconds in marks.items()]
     rollout = a_rollout(service=a_service(bindings=(STICKY,)), sides=some_sides())
     lasting = WEIGHTS_SETTLE_SECONDS + STICKY_SECONDS
-    assert known_until(rollout, noted) == after(since + lasting)
+    promoted = Outcome.PROMOTED if "promoted" in marks else Outcome.ROLLED_BACK
+    assert known_until(rollout, noted, promoted) == after(since + lasting)
+
+
+def test_clients_may_be_known_for_days_where_a_person_has_to_mend_things() -> None:
+    marks = [a_mark("promoted", at=after(300)), a_mark("refused", at=after(900))]
+    rollout = a_rollout(service=a_service(bindings=(STICKY,)), sides=some_sides())
+    wanted = after(900) + LONGEST_STAY
+    assert known_until(rollout, marks, Outcome.FAILED) == wanted
 
 
 @pytest.mark.parametrize(
@@ -189,7 +198,9 @@ def test_a_rollout_that_lets_nobody_stay_leaves_nobody_known(
 ) -> None:
     mode = Mode.CANARY if bindings else Mode.BATCHES
     service = a_service(bindings=bindings, mode=mode)
-    assert known_until(a_rollout(service=service, sides=sides), []) is None
+    for outcome in (Outcome.PROMOTED, Outcome.FAILED):
+        rollout = a_rollout(service=service, sides=sides)
+        assert known_until(rollout, [], outcome) is None
 
 
 def test_rules_of_a_listener_that_share_their_groups_let_clients_stay_alike() -> None:

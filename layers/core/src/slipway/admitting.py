@@ -16,6 +16,7 @@ from slipway.domain.admission import (
 from slipway.domain.gates import too_old
 from slipway.domain.pace import Turn
 from slipway.gateways.events import APPROVAL_WANTED
+from slipway.hearing import word_of
 from slipway.stage import moments, note
 from slipway.superseding import supersede
 
@@ -42,7 +43,7 @@ def alarmed(
 ) -> Turn | None:
     """Return why a push may not begin though its turn has come.
 
-    An older rollout under way is ended all the same: it may be why an alarm rings.
+    An older push under way is ended all the same: it may be why an alarm rings.
     """
     names = rollout.service.rollout.gates.alarms
     if not names or not is_gated(rollout, word) or _has_begun(rollout, app):
@@ -53,7 +54,9 @@ def alarmed(
         return None
     lease = app.journal.lease(rollout.service.name)
     if lease is not None and kept.outcome is None:
-        supersede(rollout, lease.rollout_id, app)
+        under_way = app.journal.rollout(rollout.service.name, lease.rollout_id)
+        if is_gated(under_way, word_of(under_way, app)):
+            supersede(rollout, under_way.id, app)
     return _keep_back(rollout, kept, app, starts_at)
 
 
@@ -72,15 +75,24 @@ def _keep_back(
     if stale.outcome is not None:
         return Turn(starts_at, 0, stale.reason, stale.outcome)
     if kept.outcome is None:
-        for other in app.journal.open_rollouts(name):
-            known = app.journal.find_rollout(name, other.rollout_id)
-            if known is not None and known.sides is None:
-                supersede(rollout, known.id, app)
+        _end_older(rollout, app)
         if kept.mark == AWAITS_APPROVAL:
             _ask_for_approval(rollout, kept.reason, app)
         # Hours may come and go while it is paused or frozen.
         note(app, rollout, kept.mark, kept.reason, again=kept.mark == AWAITS_HOURS)
     return Turn(starts_at, kept.wait_seconds, kept.reason, kept.outcome)
+
+
+def _end_older(rollout: Rollout, app: App) -> None:
+    """End older pushes that wait, too; not what people asked for, or let begin."""
+    name, lease = rollout.service.name, app.journal.lease(rollout.service.name)
+    for other in app.journal.open_rollouts(name):
+        known = app.journal.find_rollout(name, other.rollout_id)
+        if known is None or known.sides or (lease and lease.rollout_id == known.id):
+            continue
+        word = word_of(known, app)
+        if is_gated(known, word) and word.approval is None:
+            supersede(rollout, known.id, app)
 
 
 def _ask_for_approval(rollout: Rollout, reason: str, app: App) -> None:

@@ -40,9 +40,16 @@ def require_idle(rollout: Rollout, revision: str, tasks: int, app: App) -> None:
     Without rules: one where the launch of `tasks` would replace any or take some away.
     """
     service, slot = rollout.service, rollout.known_sides.candidate
-    share = most_carried(weights_now(service, app), slot)
+    rules = rules_now(service, app)
+    share = most_carried(shares_of(rules), slot)
     if share > 0:
         raise Refused(f"slot {slot} is not idle: it carries {share} %")
+    if service.sticky and sticky_in(rules):
+        # At rest it is off, by each write of Slipway's.
+        raise Refused(
+            f"clients may stay with slot {slot}: somebody turned stickiness on in some "
+            "rule; turn it off, or let a provision run do so, and retry"
+        )
     if service.bindings:
         return
     view = slots_now(service, app)[slot]

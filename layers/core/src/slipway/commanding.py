@@ -73,6 +73,11 @@ def _steer(command: Command, app: App) -> Answer:
         which = command.rollout_id or "any"
         return _refuse(command, f"{service} has no rollout under way ({which})", app)
     rollout = meant[0]
+    if command.verb is Verb.PROMOTE and command.rollout_id is None:
+        # That would approve it, too.
+        gates = rollout.service.rollout.gates
+        if gates.approval and rollout.sides is None:
+            return _refuse(command, _unnamed(service, under_way), app)
     if command.verb is Verb.APPROVE and rollout.sides is not None:
         return _refuse(command, f"too late: rollout {rollout.id} has begun", app)
     step = command.step
@@ -93,10 +98,10 @@ def _steer(command: Command, app: App) -> Answer:
 
 
 def _unnamed(service: str, under_way: Sequence[Rollout]) -> str:
-    """Say which rollouts may be approved: nobody should approve what he did not see."""
+    """Say which rollouts wait: nobody should approve what he did not see."""
     waiting = [f"{r.id} ({r.version})" for r in under_way if r.sides is None]
     there = f"there is {', '.join(waiting)}" if waiting else "none waits"
-    return f"say by its id which rollout of {service} is approved; {there}"
+    return f"say by its id which rollout of {service} may begin; {there}"
 
 
 def _present_step(rollout: Rollout, app: App) -> int:

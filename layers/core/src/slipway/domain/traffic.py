@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from slipway.domain.capacity import tasks_for
 from slipway.domain.receipt import PROMOTED
-from slipway.domain.rollout import Mark, Rollout
+from slipway.domain.rollout import Mark, Outcome, Rollout
 from slipway.domain.service import ALL_TRAFFIC, Binding, Service, Slot
 
 STICKY_SECONDS = 600
@@ -76,17 +76,22 @@ def stays(service: Service, binding: Binding) -> bool:
     )
 
 
-def known_until(rollout: Rollout, marks: Sequence[Mark]) -> datetime | None:
+def known_until(
+    rollout: Rollout, marks: Sequence[Mark], outcome: Outcome
+) -> datetime | None:
     """Return until when clients may be known to a slot, by a rollout that has ended.
 
-    A promotion, and else its end, came after the write that let nobody stay any longer.
-    None where it never let anybody stay.
+    A promotion, and else its end, came after the write that let nobody stay any longer;
+    where a person has to mend things, nobody knows when that comes. None where it never
+    let anybody stay.
     """
     sides = rollout.sides
     if not rollout.service.sticky or sides is None or sides.primary is None:
         return None
     at = {mark.name: mark.at for mark in marks}
     since = at.get(PROMOTED, max(at.values(), default=rollout.created_at))
+    if outcome is Outcome.FAILED:
+        return max(at.values(), default=since) + LONGEST_STAY
     lasting = rollout.service.settle_seconds + STICKY_SECONDS
     return since + timedelta(seconds=lasting)
 

@@ -30,6 +30,9 @@ class Alarms:
             for page in pages.paginate(
                 AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
             ):
-                for alarm in (*page["MetricAlarms"], *page["CompositeAlarms"]):
+                for alarm in (
+                    *page.get("MetricAlarms", ()),
+                    *page.get("CompositeAlarms", ()),
+                ):
                     found[alarm["AlarmName"]] = Alarm(alarm["StateValue"])
         return found

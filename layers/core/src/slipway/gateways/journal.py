@@ -576,8 +576,11 @@ class Journal:
             receipt=_text(_RECEIPT, receipt),
         )
         fenced: dict[str, int] = {} if fence is None else {"fence": fence}
-        until = known_until(rollout, receipt.marks)
-        known = {} if until is None else {"until": until}
+        until = known_until(rollout, receipt.marks, outcome)
+        known: dict[str, datetime] = {}
+        if until is not None:
+            # What an adoption or an earlier rollout stored may last longer.
+            known["until"] = max(until, self.known_until(name) or until)
         give_back = update(
             f"SERVICE#{name}",
             "LEASE",
