@@ -533,6 +533,20 @@ MISTAKES = [
         id="a_tag_of_slipways",
     ),
     pytest.param(
+        cart(f"tags: {{{', '.join(f'c{n}: x' for n in range(23))}}}\n")
+        | {
+            "environment.yaml": ENVIRONMENT
+            + f"tags: {{{', '.join(f'e{n}: x' for n in range(23))}}}\n",
+        },
+        [
+            (
+                "services/cart.yaml:3:1: tags: 46 tags; at most 45 together with the "
+                "environment's"
+            ),
+        ],
+        id="more_tags_than_aws_takes",
+    ),
+    pytest.param(
         cart("command: echo 'a\n"),
         [
             (

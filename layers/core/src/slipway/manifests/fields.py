@@ -392,8 +392,11 @@ TagKey = Annotated[
         "not beginning with aws: or slipway:",
     ),
 ]
-Tags = Annotated[dict[TagKey, Annotated[str, FreeText(256)]], Field(max_length=45)]
-"""AWS takes 50 tags; a few are Slipway's own."""
+MOST_TAGS = 45
+"""Of a resource. AWS takes 50; a few are Slipway's own."""
+Tags = Annotated[
+    dict[TagKey, Annotated[str, FreeText(256)]], Field(max_length=MOST_TAGS)
+]
 Domain = Annotated[
     str,
     Words(

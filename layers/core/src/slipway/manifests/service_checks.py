@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from slipway.domain.service import NETWORK_SETTLE_SECONDS, Slot
 from slipway.manifests.bindings import NlbListener
 from slipway.manifests.environment import Environment
+from slipway.manifests.fields import MOST_TAGS
 from slipway.manifests.fargate import MEMORY_MIB, offered
 from slipway.manifests.ingress import bindings
 from slipway.manifests.problems import Path, Problem, meant
@@ -58,6 +59,13 @@ def _names(written: Written[Service], environment: Environment) -> Iterator[Prob
         )
         found = f"{service.name}, {len(service.name)} characters"
         yield from written.problem(("name",), allowed, found)
+
+
+def _tags(written: Written[Service], environment: Environment) -> Iterator[Problem]:
+    both = environment.tags.keys() | written.model.tags.keys()
+    if len(both) > MOST_TAGS:
+        allowed = f"at most {MOST_TAGS} together with the environment's"
+        yield from written.problem(("tags",), allowed, f"{len(both)} tags")
 
 
 def _size(written: Written[Service], _: Environment) -> Iterator[Problem]:
@@ -329,6 +337,7 @@ def _network(written: Written[Service], _: Environment) -> Iterator[Problem]:
 CHECKS: Sequence[Check] = (
     _roles,
     _names,
+    _tags,
     _size,
     _containers,
     _variables,
