@@ -54,8 +54,9 @@ def alarmed(
         return None
     lease = app.journal.lease(rollout.service.name)
     if lease is not None and kept.outcome is None:
-        under_way = app.journal.rollout(rollout.service.name, lease.rollout_id)
-        if is_gated(under_way, word_of(under_way, app)):
+        name = rollout.service.name
+        under_way = app.journal.find_rollout(name, lease.rollout_id)
+        if under_way and is_gated(under_way, word_of(under_way, app)):
             supersede(rollout, under_way.id, app)
     return _keep_back(rollout, kept, app, starts_at)
 

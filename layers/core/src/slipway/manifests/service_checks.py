@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from slipway.domain.service import NETWORK_SETTLE_SECONDS, Slot
 from slipway.manifests.bindings import NlbListener
 from slipway.manifests.environment import Environment
-from slipway.manifests.fields import MOST_TAGS
 from slipway.manifests.fargate import MEMORY_MIB, offered
+from slipway.manifests.fields import MOST_TAGS
 from slipway.manifests.ingress import bindings
 from slipway.manifests.problems import Path, Problem, meant
 from slipway.manifests.records import target_group_name
