@@ -251,9 +251,9 @@ def _progress(rollout: RolloutStatus, now: datetime) -> tuple[str, str]:
         state = "has just begun" if rollout.holds_lease else "waits its turn"
         return f"{what} {state}", f"rollout {rollout.rollout_id}"
     ago = (now - rollout.last_mark_at).total_seconds()
-    return f"{what} rolls out: {rollout.last_mark}, {ago:.0f} s ago", (
-        rollout.reason or ""
-    )
+    does = "rolls out" if rollout.holds_lease else "waits"
+    said = f"{what} {does}: {rollout.last_mark}, {ago:.0f} s ago"
+    return said, rollout.reason or ""
 
 
 def _said(service: str, rollout: RolloutStatus) -> Iterable[Text]:

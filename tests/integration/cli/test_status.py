@@ -12,7 +12,7 @@ from localcloud.clock import run_virtual
 from slipway.domain.provision_run import Report
 from slipway.domain.provision_run import Result as ProvisionResult
 from slipway.domain.rollout import Outcome
-from slipway.domain.service import Mode
+from slipway.domain.service import Gates, Mode
 from slipway.gateways.journal import CLAIM_TERM
 from slipway_cli.main import Exit, app
 from slipway_cli.status import Role
@@ -210,6 +210,22 @@ def test_a_second_push_is_shown_waiting_for_its_turn() -> None:
             assert (first["tag"], first["holds_lease"]) == ("v2", True)
             assert (second["tag"], second["holds_lease"]) == ("v3", False)
             assert "waits its turn" in show(world)
+
+    play(scene())
+
+
+def test_a_push_that_is_kept_back_is_shown_with_what_it_waits_for() -> None:
+    async def scene() -> None:
+        policy = replace(QUICK, gates=Gates(approval=True))
+        async with road(policy, at_rest=False) as world:
+            digest = world.push()
+            await world.reached(digest, "awaits-approval")
+            (waiting,) = document(world)["rollouts"]
+            assert not waiting["holds_lease"]
+            assert waiting["last_mark"] == "awaits-approval"
+            text = " ".join(show(world).split())
+            assert "waits: awaits-approval" in text
+            assert f"approve rollout {waiting['rollout_id']}" in text
 
     play(scene())
 

@@ -57,6 +57,23 @@ def test_a_command_is_accepted_and_heeded_by_the_rollout_under_way(verb: str) ->
     play(scene())
 
 
+def test_a_push_is_approved_by_its_rollout_s_id_alone() -> None:
+    async def scene() -> None:
+        async with world() as made:
+            rollout = made.begin()
+            unnamed = await made.run("approve", "orders", *WHY)
+            assert unnamed.exit_code == Exit.REFUSED
+            assert f"{rollout.id} ({rollout.version})" in unnamed.output
+            assert made.journal.controls(rollout) == []
+            named = ("--rollout", rollout.id, *WHY)
+            result = await made.run("approve", "orders", *named)
+            assert result.exit_code == Exit.DONE, result.output
+            (control,) = made.journal.controls(rollout)
+            assert control.verb is Verb.APPROVE
+
+    play(scene())
+
+
 def test_a_rollout_and_a_person_can_be_named() -> None:
     async def scene() -> None:
         async with world() as made:
