@@ -26,6 +26,8 @@ MOST_LATE_SECONDS = 4
 """How long after that a request may still land: docs/architecture.md counts on 10 s
 from its beginning, clocks' difference included."""
 DAY = 86400
+ALARM = "errors"
+"""What keeps pushes back in gated worlds."""
 VERBS = (
     Verb.PAUSE,
     Verb.RESUME,
@@ -405,6 +407,32 @@ def _command(stage: Stage, act: Act, random: Random) -> None:
     stage.world.say(verb, id=f"{random.getrandbits(64):x}")
 
 
+def _approval(stage: Stage, act: Act, random: Random) -> None:
+    del act, random
+    approve_all(stage.world)
+
+
+def approve_all(world: Road) -> None:
+    """Approve every rollout that has not begun; once each, however often."""
+    for entry in world.journal.rollouts("orders"):
+        if entry.outcome is None and entry.rollout.sides is None:
+            rollout_id = entry.rollout.id
+            world.say(Verb.APPROVE, id=f"approve-{rollout_id}", rollout_id=rollout_id)
+
+
+def _alarm(stage: Stage, act: Act, random: Random) -> None:
+    del random
+    ring("ALARM")
+    stage.later(act.seconds, lambda: ring("OK"))
+
+
+def ring(state: str) -> None:
+    """Let the alarm of gated worlds change."""
+    client("cloudwatch").set_alarm_state(
+        AlarmName=ALARM, StateValue=state, StateReason="a plan wants it"
+    )
+
+
 def _update(stage: Stage, act: Act, random: Random) -> None:
     """Deploy a later version, once: two ahead of one ahead would be too far."""
     del act
@@ -422,6 +450,8 @@ def _sweep(stage: Stage, act: Act, random: Random) -> None:
 BY_KIND: dict[str, Struck] = {
     "push": _push,
     "demand": _demand,
+    "approval": _approval,
+    "alarm": _alarm,
     "throttles": _throttles,
     "silences": _silences,
     "kills": _kills,

@@ -50,6 +50,8 @@ FLAWS: dict[str, dict[str, object]] = {
 BAD = frozenset(FLAWS) - {"good"}
 SCALED_SHARE = 0.3
 """Of worlds have a service that is autoscaled, and a demand that changes."""
+APPROVED_SHARE = 0.8
+"""Of pushes that need approval are approved; the others once everything is over."""
 DYING = frozenset({"crashes later"})
 """Flaws with which a task that has traffic is gone before load balancers know."""
 
@@ -61,7 +63,7 @@ class Act:
     at: int
     """Modelled seconds since the world began."""
     kind: str
-    """Of `MISFORTUNES`, or push, or demand."""
+    """Of `MISFORTUNES`, or push, demand, approval or alarm."""
     seed: int
     seconds: int = 0
     """How long it lasts."""
@@ -85,6 +87,8 @@ class Plan:
     """By time."""
     max_tasks: int | None = None
     """Where the service is autoscaled; it is not where there is none."""
+    is_gated: bool = False
+    """Whether pushes need approval, and wait while an alarm rings."""
 
     @property
     def is_harmful(self) -> bool:
@@ -119,6 +123,25 @@ def draw(seed: int) -> Plan:
     demands, max_tasks = _scaling(min_tasks, random)
     acts = sorted([*pushes, *misfortunes, *demands], key=lambda act: act.at)
     return Plan(seed, min_tasks, tuple(acts), max_tasks)
+
+
+def gated(plan: Plan) -> Plan:
+    """Let pushes need approval, which most get, and an alarm ring now and then.
+
+    All else befalls the world as it did.
+    """
+    random = Random(f"gates of {plan.seed}")  # noqa: S311  chance that can be repeated
+    acts = list(plan.acts)
+    for act in plan.acts:
+        if act.kind == "push" and random.random() < APPROVED_SHARE:
+            at = act.at + random.randint(5, ROLLOUT_SECONDS if act.at else 60)
+            acts.append(Act(at, "approval", random.getrandbits(32)))
+    for _ in range(random.choice((0, 1, 2))):
+        at, seconds = random.randint(0, HORIZON_SECONDS), random.randint(20, 900)
+        acts.append(Act(at, "alarm", random.getrandbits(32), seconds))
+    return replace(
+        plan, acts=tuple(sorted(acts, key=lambda act: act.at)), is_gated=True
+    )
 
 
 def _scaling(min_tasks: int, random: Random) -> tuple[list[Act], int | None]:

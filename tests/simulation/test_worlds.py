@@ -17,7 +17,7 @@ from tests.simulation import faults, worlds
 from tests.simulation.plans import Act, Plan, draw
 
 ROOT = Path(__file__).parents[2]
-WORLDS = 50
+WORLDS, GATED_WORLDS = 50, 10
 SAMPLE, SAMPLE_SEED = 8, 1
 EACH = 5
 """Worlds a test plays, so that two workers share them evenly."""
@@ -27,6 +27,13 @@ EACH = 5
 def test_no_world_breaks_an_invariant(first: int) -> None:
     for seed in range(first, first + EACH):
         trace = worlds.example(seed)
+        assert not trace.broken, "\n".join(trace.lines)
+
+
+@pytest.mark.parametrize("first", range(1, GATED_WORLDS + 1, EACH))
+def test_no_world_with_gates_breaks_an_invariant(first: int) -> None:
+    for seed in range(first, first + EACH):
+        trace = worlds.gated_example(seed)
         assert not trace.broken, "\n".join(trace.lines)
 
 

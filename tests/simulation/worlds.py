@@ -7,16 +7,24 @@ to a good end.
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 
 from localcloud.clock import SIMULATION_EPOCH, run_virtual
 from slipway.domain.control import Verb
-from slipway.domain.service import JudgePolicy, RolloutPolicy, Scaling, Step
+from slipway.domain.service import Gates, JudgePolicy, RolloutPolicy, Scaling, Step
 from slipway.sweeping import ROUND_MINUTES
 
 from tests.e2e.road import Road, spec, world
-from tests.simulation.misfortunes import Faulty, Stage, strike
+from tests.simulation.misfortunes import (
+    ALARM,
+    Faulty,
+    Stage,
+    approve_all,
+    ring,
+    strike,
+)
 from tests.simulation.oracle import Oracle
-from tests.simulation.plans import Plan, draw
+from tests.simulation.plans import Plan, draw, gated
 from tests.simulation.trace import Trace
 
 POLICY = RolloutPolicy(
@@ -58,6 +66,11 @@ def example(seed: int) -> Trace:
     return play(draw(seed))
 
 
+def gated_example(seed: int) -> Trace:
+    """Play the plan of a seed where pushes need approval and may be kept back."""
+    return play(gated(draw(seed)))
+
+
 def smallest(plan: Plan) -> Plan:
     """Leave out what a broken plan does not need to break the same invariants."""
     wanted = _broken(plan)
@@ -78,8 +91,12 @@ async def _play(plan: Plan, trace: Trace, disturb: Faulty | None, rounds: int) -
     most, scaling = plan.max_tasks, None
     if most is not None:
         scaling = Scaling(plan.min_tasks, most)
-    orders = spec("orders", POLICY, min_tasks=plan.min_tasks, scaling=scaling)
+    gates = Gates((ALARM,), approval=True) if plan.is_gated else Gates()
+    policy = replace(POLICY, gates=gates)
+    orders = spec("orders", policy, min_tasks=plan.min_tasks, scaling=scaling)
     async with world(orders, seed=plan.seed) as made:
+        if plan.is_gated:
+            made.cloud.alarms.put(ALARM)
         made.send(REQUESTS_PER_SECOND)
         oracle, stage = Oracle(made, trace, plan), Stage(made, trace)
         if disturb is not None:
@@ -100,6 +117,9 @@ async def _come_to_rest(made: Road, stage: Stage, rounds: int) -> None:
     for minute in range(PATIENCE_MINUTES):
         if minute % ROUND_MINUTES == 0:
             _let_go(made, minute)
+            if made.service.rollout.gates.approval:
+                ring("OK")
+                approve_all(made)
         made.sweep()
         await made.pause(60)
         if minute > rounds and _rests(made, stage.pushed):
