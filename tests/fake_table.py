@@ -46,6 +46,7 @@ class FakeTable:
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Item] = {}
+        self._written: set[str | None] = set()
 
     @property
     def operations(self) -> Mapping[str, Callable[[Item], Item]]:
@@ -90,7 +91,14 @@ class FakeTable:
         return {}
 
     def _all(self, params: Item) -> Item:
-        """Write all items or none."""
+        """Write all items or none; what was written is not written once more.
+
+        The SDK gives each call a token, the same for all of its attempts
+        (TransactWriteItems, ClientRequestToken).
+        """
+        token = params.get("ClientRequestToken")
+        if token is not None and token in self._written:
+            return {}
         writes = [(k, d) for item in params["TransactItems"] for k, d in item.items()]
         refused = [not self._allowed(kind, details) for kind, details in writes]
         if any(refused):
@@ -100,6 +108,7 @@ class FakeTable:
             raise Refused("TransactionCanceledException", CancellationReasons=reasons)
         for kind, details in writes:
             self._write(kind, details)
+        self._written.add(token)
         return {}
 
     def _allowed(self, kind: str, details: Mapping[str, Any]) -> bool:

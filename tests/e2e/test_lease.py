@@ -1,16 +1,15 @@
 """The lease: one rollout at a time writes, and who lost it writes no more."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from localcloud.api import Call, Fault
 from slipway.domain.rollout import Outcome
 from slipway.domain.service import Slot
+from slipway.wiring import CLIENT_CONFIG
 
 from tests.e2e.road import SHORT, Road, client, road
-
-if TYPE_CHECKING:
-    from localcloud.api import Call
 
 THIEF = "somebody-else"
 
@@ -72,6 +71,37 @@ async def test_a_rollout_waits_while_a_write_of_the_last_holder_may_be_under_way
         assert entry.receipt is not None
         assert entry.receipt.marks[0].at > until
         assert until - entry.rollout.created_at > timedelta(minutes=4)
+
+
+@pytest.mark.parametrize(
+    ("function", "outcome"),
+    [("AcquireLease", Outcome.PROMOTED), ("Restore", Outcome.ROLLED_BACK)],
+)
+async def test_an_attempt_that_lands_after_its_repetition_takes_no_lease_again(
+    function: str, outcome: Outcome
+) -> None:
+    """Invariant 10: else its fence would be newer than the one the holder knows."""
+    flaws = {} if outcome is Outcome.PROMOTED else {"crash_at_start": True}
+    async with road(SHORT) as world:
+        await world.first_release()
+        struck: list[Call] = []
+
+        def late(call: Call) -> Fault | None:
+            is_taking = call.operation == "TransactWriteItems"
+            if struck or function not in (call.caller or "") or not is_taking:
+                return None
+            struck.append(call)
+            return Fault(
+                lands_seconds=CLIENT_CONFIG.read_timeout + 1,
+                silence_seconds=CLIENT_CONFIG.read_timeout,
+                failure=ReadTimeoutError(endpoint_url="https://aws"),
+            )
+
+        world.cloud.router.disturb = late
+        entry = await world.ended(world.push("v2", **flaws))
+        assert len(struck) == 1
+        assert entry.outcome is outcome, entry.reason
+        assert world.journal.lease("orders") is None
 
 
 def _steal(world: Road) -> None:

@@ -1,6 +1,6 @@
 """What must hold in a simulated world, at each write and at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from slipway.gateways.journal import NOBODY, Entry
 
 from tests.e2e.road import WRITES, Road
 from tests.simulation.misfortunes import short
-from tests.simulation.plans import BAD, FLAWS, Plan
+from tests.simulation.plans import BAD, DYING, FLAWS, Plan
 from tests.simulation.trace import Trace
 
 NEEDS_NOTHING_OF = frozenset({"cloudwatch", "ecr"})
@@ -137,14 +137,7 @@ class Oracle:
         image = self.world.cloud.images.image(
             rollout.service.repository, rollout.cause.digest
         )
-        flaw = next(
-            (
-                name
-                for name in sorted(BAD)
-                if all(image.get(k) == v for k, v in FLAWS[name].items())
-            ),
-            None,
-        )
+        flaw = _flaw_of(image)
         if flaw is not None:
             self._breaks(13, f"a release that {flaw} is promoted")
         got = self.world.traffic.totals.reached[rollout.cause.digest]
@@ -214,11 +207,18 @@ class Oracle:
             self._breaks(2, f"{primary} is primary at weights {weights}")
         if desired[idle]:
             self._breaks(6, f"{idle} is idle with {desired[idle]} tasks")
-        if min(desired[primary], healthy[primary]) < self.plan.min_tasks:
+        # A first release has no bake, and none before it to go back to.
+        dying = self._is_dying(state.rollout_id)
+        if not dying and min(desired[primary], healthy[primary]) < self.plan.min_tasks:
             self._breaks(
                 2, f"{primary} has {healthy[primary]} healthy of {desired[primary]}"
             )
         self._hold_release(primary, state.rollout_id)
+
+    def _is_dying(self, rollout_id: str) -> bool:
+        cause = self.world.journal.rollout("orders", rollout_id).cause
+        image = self.world.cloud.images.image(cause.repository, cause.digest)
+        return _flaw_of(image) in DYING
 
     def _hold_bounds(self, primary: Slot | None) -> None:
         """Invariant 6: autoscaling has its bounds back, on the primary alone."""
@@ -267,3 +267,15 @@ class Oracle:
             return str({slots[g["TargetGroupArn"]]: g["Weight"] for g in groups})
         known = ("service", "desiredCount", "taskDefinition", "family")
         return " ".join(str(params[name]) for name in known if name in params)
+
+
+def _flaw_of(image: Mapping[str, Any]) -> str | None:
+    """Return how an image's release misbehaves, None where it does not."""
+    return next(
+        (
+            name
+            for name in sorted(BAD)
+            if all(image.get(k) == v for k, v in FLAWS[name].items())
+        ),
+        None,
+    )

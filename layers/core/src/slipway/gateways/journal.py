@@ -480,12 +480,17 @@ class Journal:
         return self._taken(rollout, refused=any(refused))
 
     def retake(self, rollout: Rollout, now: datetime) -> Held | Busy:
-        """Take the lease from the rollout's own earlier fence, to restore."""
-        taken = self._table.write(
+        """Take the lease from the rollout's own earlier fence, to restore.
+
+        In a transaction, for DynamoDB carries that out once however often the SDK sends
+        it (API reference, TransactWriteItems, ClientRequestToken). Else an attempt that
+        came late would void the fence that a later one has got.
+        """
+        refused = self._table.write_all(
             f"lease of {rollout.service.name}, again",
             _take(rollout, now, "rollout_id = :me AND write_until <= :now"),
         )
-        return self._taken(rollout, refused=not taken)
+        return self._taken(rollout, refused=any(refused))
 
     def _taken(self, rollout: Rollout, *, refused: bool) -> Held | Busy:
         lease = self.lease(rollout.service.name)
