@@ -52,7 +52,7 @@ simulate: .venv/synced ## Play EXAMPLES=1000 random examples of the models, from
 	@$(RUN) python -m tests.simulation --examples $(EXAMPLES) --seed $(SEED)
 
 .PHONY: faults
-faults: .venv/synced ## Let every AWS call of a rollout meet every fault (half an hour)
+faults: .venv/synced ## Let every AWS call of a rollout meet every fault (a quarter of an hour)
 	@$(RUN) python -m tests.simulation.faults
 
 .PHONY: bench

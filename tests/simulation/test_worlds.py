@@ -147,7 +147,7 @@ def test_a_broken_plan_is_made_as_small_as_what_breaks_it(
 
 
 def test_a_sample_of_faults_ends_right() -> None:
-    """All of them are played by `make faults`, which takes half an hour."""
+    """All of them are played by `make faults`."""
     for cell in Random(SAMPLE_SEED).sample(faults.cells(), SAMPLE):  # noqa: S311
         end = faults.run(cell)
         assert end.is_right, end
