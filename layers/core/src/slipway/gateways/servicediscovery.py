@@ -82,9 +82,13 @@ class Namespaces:
                     answer = self._client.create_http_namespace(**request)
                 operation = answer["OperationId"]
             except ClientError as error:
+                response: Any = error.response
+                if _is_made(response, request["CreatorRequestId"]):
+                    # It came to be since it was looked for.
+                    made, facts = response["NamespaceId"], ids.shown(wanted.facts)
+                    return Found(self.kind, wanted.name, made, facts)
                 if code_of(error) != "DuplicateRequest":
                     raise
-                response: Any = error.response
                 operation = response["DuplicateOperationId"]
             state: Any = self._client.get_operation(OperationId=operation)["Operation"]
         if state["Status"] == "FAIL":
@@ -118,6 +122,13 @@ class Namespaces:
         if state["Status"] != "SUCCESS":
             why = state.get("ErrorMessage") or "it is being removed"
             raise Refused(f"namespace {found.name} is still there: {why}")
+
+
+def _is_made(response: Any, request_id: str) -> bool:
+    """Whether a namespace is refused because this very request made it before."""
+    if response["Error"]["Code"] != "NamespaceAlreadyExists":
+        return False
+    return bool(response.get("CreatorRequestId") == request_id)
 
 
 class RegistryServices:
