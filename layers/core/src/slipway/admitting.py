@@ -33,9 +33,12 @@ def unready(rollout: Rollout, word: Word, app: App) -> Turn | None:
     A rollout under way is let be.
     """
     kept = before_its_turn(rollout, word, clock.now())
-    if kept is None or _has_begun(rollout, app):
+    if kept is None:
         return None
-    return _keep_back(rollout, kept, app)
+    holder = _holder(rollout, app)
+    if holder == rollout.id:
+        return None
+    return _keep_back(rollout, kept, holder, app)
 
 
 def alarmed(
@@ -46,29 +49,34 @@ def alarmed(
     An older push under way is ended all the same: it may be why an alarm rings.
     """
     names = rollout.service.rollout.gates.alarms
-    if not names or not is_gated(rollout, word) or _has_begun(rollout, app):
+    if not names or not is_gated(rollout, word):
+        return None
+    holder = _holder(rollout, app)
+    if holder == rollout.id:
         return None
     since = moments(rollout, app).get(AWAITS_ALARMS)
     kept = at_its_turn(rollout, app.alarms.states(names), since, clock.now())
     if kept is None:
         return None
-    lease = app.journal.lease(rollout.service.name)
-    if lease is not None and kept.outcome is None:
-        name = rollout.service.name
-        under_way = app.journal.find_rollout(name, lease.rollout_id)
+    if holder is not None and kept.outcome is None:
+        under_way = app.journal.find_rollout(rollout.service.name, holder)
         if under_way and is_gated(under_way, word_of(under_way, app)):
-            supersede(rollout, under_way.id, app)
-    return _keep_back(rollout, kept, app, starts_at)
+            supersede(rollout, holder, app)
+    return _keep_back(rollout, kept, holder, app, starts_at)
 
 
-def _has_begun(rollout: Rollout, app: App) -> bool:
-    """Whether a rollout holds its lease: it may be asked again."""
+def _holder(rollout: Rollout, app: App) -> str | None:
+    """Return which rollout has the lease: this one, where it has begun before."""
     lease = app.journal.lease(rollout.service.name)
-    return lease is not None and lease.rollout_id == rollout.id
+    return lease.rollout_id if lease else None
 
 
 def _keep_back(
-    rollout: Rollout, kept: KeptBack, app: App, starts_at: str | None = None
+    rollout: Rollout,
+    kept: KeptBack,
+    holder: str | None,
+    app: App,
+    starts_at: str | None = None,
 ) -> Turn:
     """Note what a push waits for; end older ones that wait, too."""
     name = rollout.service.name
@@ -76,7 +84,7 @@ def _keep_back(
     if stale.outcome is not None:
         return Turn(starts_at, 0, stale.reason, stale.outcome)
     if kept.outcome is None:
-        _end_older(rollout, app)
+        _end_older(rollout, holder, app)
         if kept.mark == AWAITS_APPROVAL:
             _ask_for_approval(rollout, kept.reason, app)
         # Hours may come and go while it is paused or frozen.
@@ -84,12 +92,12 @@ def _keep_back(
     return Turn(starts_at, kept.wait_seconds, kept.reason, kept.outcome)
 
 
-def _end_older(rollout: Rollout, app: App) -> None:
+def _end_older(rollout: Rollout, holder: str | None, app: App) -> None:
     """End older pushes that wait, too; not what people asked for, or let begin."""
-    name, lease = rollout.service.name, app.journal.lease(rollout.service.name)
+    name = rollout.service.name
     for other in app.journal.open_rollouts(name):
         known = app.journal.find_rollout(name, other.rollout_id)
-        if known is None or known.sides or (lease and lease.rollout_id == known.id):
+        if known is None or known.sides or known.id == holder:
             continue
         word = word_of(known, app)
         if is_gated(known, word) and word.approval is None:

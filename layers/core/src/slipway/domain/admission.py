@@ -63,8 +63,7 @@ def before_its_turn(rollout: Rollout, word: Word, now: datetime) -> KeptBack | N
     if opens <= now:
         return None
     reason = f"rollouts of pushes begin {hours}; it waits until {opens:%Y-%m-%d %H:%MZ}"
-    left = ceil((opens - now).total_seconds())
-    return KeptBack(AWAITS_HOURS, reason, min(left, LONGEST_WAIT_SECONDS))
+    return KeptBack(AWAITS_HOURS, reason, _wait_seconds(opens - now))
 
 
 def _unapproved(rollout: Rollout, now: datetime) -> KeptBack:
@@ -73,8 +72,12 @@ def _unapproved(rollout: Rollout, now: datetime) -> KeptBack:
         reason = f"nobody approved it within {APPROVAL_TIME.days} days"
         return KeptBack(AWAITS_APPROVAL, reason, outcome=Outcome.REJECTED)
     reason = f"{rollout.version} waits for somebody to approve rollout {rollout.id}"
-    wait = min(ceil(left.total_seconds()), LONGEST_WAIT_SECONDS)
-    return KeptBack(AWAITS_APPROVAL, reason, wait)
+    return KeptBack(AWAITS_APPROVAL, reason, _wait_seconds(left))
+
+
+def _wait_seconds(left: timedelta) -> int:
+    """Return the time until the next look, no later than the end of what is left."""
+    return min(ceil(left.total_seconds()), LONGEST_WAIT_SECONDS)
 
 
 def at_its_turn(

@@ -351,8 +351,7 @@ class Service:
     @property
     def settle_seconds(self) -> int:
         """How long after a write some load balancer may still act on old weights."""
-        network = any(binding.is_network for binding in self.bindings)
-        return NETWORK_SETTLE_SECONDS if network else WEIGHTS_SETTLE_SECONDS
+        return NETWORK_SETTLE_SECONDS if self._on_network else WEIGHTS_SETTLE_SECONDS
 
     @property
     def spread_seconds(self) -> int:
@@ -361,10 +360,12 @@ class Service:
         Applications count what comes from Network Load Balancers, too. Rules take less
         than a warm-up.
         """
-        if self.rollout.judge.metric is None:
-            return 0
-        network = any(binding.is_network for binding in self.bindings)
-        return NETWORK_SETTLE_SECONDS if network else 0
+        counts = self.rollout.judge.metric is not None
+        return NETWORK_SETTLE_SECONDS if counts and self._on_network else 0
+
+    @property
+    def _on_network(self) -> bool:
+        return any(binding.is_network for binding in self.bindings)
 
     @property
     def sticky(self) -> bool:
