@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Unavailable
 from slipway.gateways import tags
-from slipway.gateways.elbv2 import forward, share_of
+from slipway.gateways.elbv2 import forward, share_of, shares_of
 from slipway.gateways.elbv2_ingress import Kept, Listening
 from slipway.gateways.failures import translated
 
@@ -61,8 +61,8 @@ class NetworkListeners(Listening):
             "protocol": one["Protocol"],
             "certificate": next(iter(certificates), None),
         }
-        parts: dict[str, Any] = {"shares": _shares(one["DefaultActions"])}
         actions = one["DefaultActions"]
+        parts: dict[str, Any] = {"shares": shares_of(actions)}
         parts |= {f"share of {g.name}": share_of(actions, g.id) for g in groups}
         service = tags.service_of(labels)
         return Found(
@@ -164,16 +164,6 @@ class NetworkRoutes(Kept):
                 ListenerArn=found.id,
                 DefaultActions=[forward(shares.items())],  # type: ignore[list-item]
             )
-
-
-def _shares(actions: Sequence[Any]) -> dict[str, int]:
-    """Return the weight of each group that a default action names."""
-    shares = {}
-    for action in actions:
-        groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
-        for group in groups or [{"TargetGroupArn": action["TargetGroupArn"]}]:
-            shares[group["TargetGroupArn"]] = group.get("Weight", 1)
-    return shares
 
 
 def _certificates(facts: Any) -> list[Any]:
