@@ -8,6 +8,7 @@ from slipway.domain.gates import too_old
 from slipway.domain.rollout import Outcome
 from slipway.gateways.journal import Busy, Stale
 from slipway.hearing import waiting_word
+from slipway.resolving import as_recorded
 from slipway.stage import StageRequest, stage
 from slipway.superseding import supersede
 from slipway.wiring import App
@@ -30,10 +31,13 @@ class Acquired:
 
 def run(request: StageRequest, app: App) -> Acquired:
     """Try once; once held, fix which slot is primary and which is candidate."""
-    rollout = app.journal.rollout(request.service, request.rollout_id)
+    stored = app.journal.rollout(request.service, request.rollout_id)
+    rollout, gate = as_recorded(stored, app)
     word = waiting_word(rollout, app)
     if word.stop or word.hold:
         return Acquired(str(word.stop or word.hold), word.heard, outcome=word.outcome)
+    if gate.outcome is not None:
+        return Acquired(gate.reason, word.heard, outcome=gate.outcome)
     turn = turn_of(request, rollout, word, app)
     if (wait := turn.wait_seconds) or turn.outcome:
         return Acquired(turn.reason, word.heard, turn.starts_at, wait, turn.outcome)
@@ -44,7 +48,7 @@ def run(request: StageRequest, app: App) -> Acquired:
     if isinstance(answer, Stale):
         stale = too_old(request.service, rollout.cause, answer.watermark)
         return Acquired(stale.reason, word.heard, outcome=stale.outcome)
-    ended = begin(rollout, app)
+    rollout, ended = begin(rollout, app)
     return Acquired(
         ended.reason,
         word.heard,

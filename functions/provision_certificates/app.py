@@ -7,7 +7,7 @@ by what it asks for, so that each certificate is requested once.
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.resources import Ids
 from slipway.estate import Estate
-from slipway.provision.desired import certificates
+from slipway.provision.certificates import certificates
 from slipway.provisioning import (
     Kept,
     claim,

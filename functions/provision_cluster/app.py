@@ -3,7 +3,7 @@
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.domain.resources import Ids
 from slipway.estate import Estate
-from slipway.provision.desired import cluster
+from slipway.provision.cluster import cluster
 from slipway.provisioning import (
     Kept,
     claim,

@@ -6,7 +6,8 @@ Weights are let be: they are the rollouts'.
 from slipway import clock
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.estate import Estate
-from slipway.provision.desired import certificates, desired
+from slipway.provision.certificates import certificates
+from slipway.provision.desired import desired
 from slipway.provisioning import (
     Kept,
     claim,

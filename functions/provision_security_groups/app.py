@@ -5,7 +5,8 @@ Pairs that nobody wants any more go once nobody uses them: see remove_surplus.
 
 from slipway.domain.provision_run import ProvisionRequest
 from slipway.estate import Estate
-from slipway.provision.desired import load_balancers, security_groups
+from slipway.provision.load_balancers import load_balancers
+from slipway.provision.security_groups import security_groups
 from slipway.provisioning import (
     Kept,
     claim,

@@ -41,11 +41,11 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
     )
     told = of_kind(Kind.REGISTRY_ATTRIBUTES, desired(record, known, clock.now()))
     records = wanted_records(record, ids)
-    changes = keep(record, records, ids, app.records)
-    changes += keep(
+    changes = keep(
         record,
-        told,
+        [*records, *told],
         ids,
+        app.records,
         app.registry_attributes,
         hold=lambda change: still(change, known, app),
     )

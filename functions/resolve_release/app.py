@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.domain.gates import gate
-from slipway.domain.release import Cause, Image
 from slipway.domain.rollout import Outcome, Rollout
 from slipway.pinning import release_for
+from slipway.resolving import gate_of
 from slipway.stage import StageRequest, stage
 from slipway.wiring import App
 
@@ -31,23 +30,8 @@ def run(request: StageRequest, app: App) -> Resolved:
     closed = app.journal.outcome(rollout)
     if closed is not None:
         return Resolved(closed, f"it ended before, {closed}", rollout.release.id)
-    decision = gate(
-        service,
-        cause,
-        image=_image(cause, app),
-        release=rollout.release,
-        state=app.journal.state(service.name),
-        watermark=app.journal.watermark(service.name),
-        gone=pinned.gone,
-    )
+    decision = gate_of(rollout, pinned.gone, app)
     return Resolved(decision.outcome, decision.reason, rollout.release.id)
-
-
-def _image(cause: Cause, app: App) -> Image | None:
-    """Return what the tag names now; a person asks for a digest, whatever its tag."""
-    if cause.ask is not None:
-        return app.registry.digest(cause.repository, cause.tag, cause.digest)
-    return app.registry.image(cause.repository, cause.tag)
 
 
 handler = stage(run)

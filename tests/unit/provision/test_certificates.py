@@ -7,7 +7,8 @@ import pytest
 from slipway.domain.planning import Change, Plan, Verb, plan
 from slipway.domain.resources import Found, Ids, Kind, Ref, Wanted, of_kind
 from slipway.manifests.environment import Environment
-from slipway.provision.desired import certificates, load_balancers
+from slipway.provision.certificates import certificates
+from slipway.provision.load_balancers import load_balancers
 
 from tests.unit.manifests.folder import ENVIRONMENT, reading
 

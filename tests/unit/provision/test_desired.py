@@ -11,9 +11,10 @@ from slipway.domain.rollout import ServiceState
 from slipway.domain.service import Mode, Slot
 from slipway.manifests.reading import read
 from slipway.manifests.records import EnvironmentRecord
-from slipway.provision.desired import Standing, desired, scope_of
+from slipway.provision.desired import desired, scope_of
 from slipway.provision.records import service_of
 from slipway.provision.settings import misplaced
+from slipway.provision.standing import Standing
 from slipway.wiring import Settings
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -10,7 +10,7 @@ from slipway.estate import Estate
 from slipway.manifests.problems import Problem
 from slipway.manifests.reading import SERVICES, SUFFIX, read
 from slipway.manifests.records import EnvironmentRecord, ServiceRecord
-from slipway.provision.desired import load_balancers
+from slipway.provision.load_balancers import load_balancers
 from slipway.provision.records import service_of
 from slipway.provisioning import look as look_at
 

@@ -13,7 +13,7 @@ from slipway.gateways.elbv2 import shares_of
 from slipway.gateways.elbv2_ingress import TAGS_EACH
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import in_parts, read
-from slipway.provision.desired import PARKING
+from slipway.provision.bindings import PARKING
 
 type Clients = Callable[[str], Any]
 

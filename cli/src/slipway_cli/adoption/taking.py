@@ -18,7 +18,7 @@ from slipway.gateways.autoscaling_resources import DIMENSION
 from slipway.gateways.elbv2 import shares_of
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import lower, upper
-from slipway.provision.desired import rule_name
+from slipway.provision.bindings import rule_name
 
 from slipway_cli.adoption.live import Clients, Live, Rule
 from slipway_cli.adoption.writing import bindings, is_own

@@ -8,6 +8,7 @@ from slipway import clock
 from slipway.admitting import alarmed, unready
 from slipway.domain.gates import settled
 from slipway.domain.pace import START_INTERVAL, Turn, look_seconds, turn
+from slipway.resolving import as_recorded
 from slipway.surroundings import serving_now, sides_now
 
 if TYPE_CHECKING:
@@ -35,14 +36,18 @@ def turn_of(request: StageRequest, rollout: Rollout, word: Word, app: App) -> Tu
     return alarmed(rollout, word, place.starts_at, app) or place
 
 
-def begin(rollout: Rollout, app: App) -> Gate:
-    """Fix which slot is what; say whether the rollout is over before it began."""
+def begin(rollout: Rollout, app: App) -> tuple[Rollout, Gate]:
+    """Fix what the service is, and which slot is what, for all of a rollout.
+
+    Return it, and whether it is over before it began. Nothing but this rollout changes
+    the service now, so what is recorded is what is there.
+    """
+    rollout, gate = as_recorded(rollout, app)
     state = app.journal.state(rollout.service.name)
     # Load balancers answer few calls a second: they are asked where it counts.
     is_open = state is None and serving_now(rollout.service, app)
-    ended = settled(rollout, state, is_open=is_open)
-    app.journal.set_sides(rollout, sides_now(rollout.service, state, app))
-    return ended
+    ended = gate if gate.outcome else settled(rollout, state, is_open=is_open)
+    return app.journal.set_sides(rollout, sides_now(rollout.service, state, app)), ended
 
 
 def paced_looks(rollout: Rollout, app: App) -> int:

@@ -9,7 +9,8 @@ from slipway.domain.resources import Kind
 from slipway.domain.service import Slot
 from slipway.errors import InvalidRecord
 from slipway.fence import borrowed
-from slipway.provision.desired import PARKING, grounds
+from slipway.provision.bindings import PARKING
+from slipway.provision.desired import grounds
 from slipway.provisioning import look
 
 if TYPE_CHECKING:

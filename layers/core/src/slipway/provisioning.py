@@ -21,9 +21,10 @@ from slipway.estate import estate
 from slipway.fence import begin_run, borrowed
 from slipway.manifests.reading import read
 from slipway.preflight import preflight
-from slipway.provision.desired import Standing, desired, scope_of
+from slipway.provision.desired import desired, scope_of
 from slipway.provision.limits import too_many_gone
 from slipway.provision.records import wanted_record
+from slipway.provision.standing import Standing
 from slipway.telemetry import logger
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from slipway.domain.resources import Scope, Wanted
     from slipway.domain.service import Service
     from slipway.estate import Estate
+    from slipway.gateways.journal import Open
     from slipway.manifests.records import EnvironmentRecord
     from slipway.stage import Handler
 
@@ -285,7 +287,7 @@ def standings(names: Iterable[str], app: Estate) -> Mapping[str, Standing]:
 def standing_of(name: str, app: Estate) -> Standing:
     """Return what the journal knows of one service."""
     state = app.journal.state(name)
-    under_way = next((o.rollout_id for o in app.journal.open_rollouts(name)), None)
+    under_way = next((one.rollout_id for one in under_way_now(app, name)), None)
     if state is None:
         return Standing(rollout_id=under_way)
     serving = app.journal.rollout(name, state.rollout_id)
@@ -297,6 +299,18 @@ def standing_of(name: str, app: Estate) -> Standing:
         as_adopted=is_adoption(serving.cause),
         version=serving.version,
     )
+
+
+def under_way_now(app: Estate, name: str | None = None) -> Iterator[Open]:
+    """Give the rollouts to which services must be left: of one service, or of all.
+
+    One that has not begun goes by what is recorded when it does: whatever it waits for,
+    manifests need not wait with it.
+    """
+    for one in app.journal.open_rollouts(name):
+        known = app.journal.find_rollout(one.service, one.rollout_id)
+        if known is not None and known.sides is not None:
+            yield one
 
 
 def at_rest(

@@ -9,18 +9,16 @@ from slipway import clock
 from slipway.domain.planning import GOING, Plan, Refusal, plan
 from slipway.domain.resources import Kind, Wanted
 from slipway.giving_back import away
-from slipway.provision.desired import (
-    certificates,
-    desired,
-    grounds,
-    security_groups,
-)
+from slipway.provision.certificates import certificates
+from slipway.provision.desired import desired, grounds
+from slipway.provision.security_groups import security_groups
 from slipway.provisioning import (
     Cleared,
     clear,
     look,
     standings,
     surplus_services,
+    under_way_now,
     whole_plan,
 )
 
@@ -70,7 +68,7 @@ def rollouts_under_way(app: Estate) -> list[Refusal]:
             f"rollout {one.rollout_id} is under way: wait for its end, or abort it",
             one.service,
         )
-        for one in app.journal.open_rollouts()
+        for one in under_way_now(app)
     ]
 
 
@@ -146,7 +144,7 @@ def clear_all(
         app.security_groups,
         spare={
             one.service: f"{one.service}: rollout {one.rollout_id} is under way"
-            for one in app.journal.open_rollouts()
+            for one in under_way_now(app)
         },
     )
     proofs = clear(record, wanted, ids, app.certificates)

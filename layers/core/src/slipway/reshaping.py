@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from slipway.domain.release import Ask, Cause
 from slipway.provision.records import wanted_record
 from slipway.provisioning import release_due
-from slipway.starting import newest_moment, start
+from slipway.starting import next_moment, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from slipway.domain.resources import Ids, Wanted
     from slipway.estate import Estate
     from slipway.manifests.records import EnvironmentRecord
-    from slipway.provision.desired import Standing
+    from slipway.provision.standing import Standing
 
 BY = "manifests"
 
@@ -30,7 +30,8 @@ def roll_out_anew(
 ) -> Iterator[str]:
     """Start a rollout for each service that serves another shape than is asked for.
 
-    The cause is the image that serves, asked for anew at this moment.
+    The cause is the image that serves, asked for anew. It comes after what has rolled
+    out only: a push that has not begun is newer, and gets the shape when it begins.
     """
     for one in records:
         standing = known[one.name]
@@ -38,7 +39,7 @@ def roll_out_anew(
         if why is None or standing.state is None:
             continue
         serving = app.journal.rollout(one.name, standing.state.rollout_id).cause
-        at = newest_moment(one.name, app)
+        at = next_moment(one.name, app)
         ask = Ask(run, BY, why, at, standing.state.rollout_id, anew=True)
         cause = Cause(
             serving.repository, serving.tag, serving.digest, serving.pushed_at, ask

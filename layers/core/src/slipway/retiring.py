@@ -10,7 +10,7 @@ from slipway.domain.resources import Found, Ids, Kind, Wanted
 from slipway.fence import borrowed
 from slipway.giving_back import give_back
 from slipway.provision.desired import scope_of
-from slipway.provisioning import surplus_services
+from slipway.provisioning import surplus_services, under_way_now
 
 if TYPE_CHECKING:
     from slipway.estate import Estate
@@ -43,9 +43,9 @@ def retire_services(record: EnvironmentRecord, app: Estate) -> Retired:
     )
     for found in surplus:
         name = found.service or found.name
-        under_way = app.journal.open_rollouts(name)
-        if under_way:
-            waits.append(f"{name}: rollout {under_way[0].rollout_id} is under way")
+        under_way = next(under_way_now(app, name), None)
+        if under_way is not None:
+            waits.append(f"{name}: rollout {under_way.rollout_id} is under way")
         elif found.kind is Kind.RECORD:
             app.journal.remove_service(name)
             changes.append(removal(found))

@@ -37,10 +37,15 @@ def start_provision(name: str, app: Estate, removal: Removal | None = None) -> b
     return app.provisions.start(name, request)
 
 
-def newest_moment(service: str, app: App | Estate) -> datetime:
+def newest_moment(service: str, app: App) -> datetime:
     """Return now, or later: after every cause that rolled out in a service."""
-    now, watermark = clock.now(), app.journal.watermark(service)
-    return now if watermark is None else max(now, watermark.ordered_at + TICK)
+    return max(clock.now(), next_moment(service, app))
+
+
+def next_moment(service: str, app: App | Estate) -> datetime:
+    """Return the moment after every cause that rolled out, before all that did not."""
+    watermark = app.journal.watermark(service)
+    return clock.now() if watermark is None else watermark.ordered_at + TICK
 
 
 def start(service: str, cause: Cause, app: App | Estate) -> str:

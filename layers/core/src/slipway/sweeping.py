@@ -60,7 +60,7 @@ def start_missed(now: datetime, app: App) -> None:
 def provision_missed(app: Estate) -> None:
     """Start provisioning where manifests changed and no word of that came.
 
-    And where a run left services in which rollouts were under way: once these ended.
+    And where a run left services to rollouts: once these have ended.
     """
     marks = app.manifests.marks()
     if not marks:
@@ -70,8 +70,8 @@ def provision_missed(app: Estate) -> None:
         start_provision(name, app)
     elif last and last.run.startswith(name) and last.result is Result.WAITING:
         # Not where the last run took the environment away.
-        left = [waits.partition(":")[0] for waits in last.waits]
-        if not any(app.journal.open_rollouts(service) for service in left):
+        waits = " ".join(last.waits)
+        if not any(one.rollout_id in waits for one in app.journal.open_rollouts()):
             start_provision(f"{name}-{last.at:%y%m%d%H%M%S}", app)
 
 

@@ -112,7 +112,7 @@ class Certificates:
         return Found(self.kind, name, arn, facts, fault=fault)
 
     def _proof(self, one: Any, zone: str) -> str:
-        """Say whether its records are in the zone, as `provision.desired` has it."""
+        """Say whether its records are there, as `provision.certificates` has it."""
         aliases = _aliases(one)
         if aliases is None:
             return "not told by ACM yet"

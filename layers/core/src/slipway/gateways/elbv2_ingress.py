@@ -687,7 +687,7 @@ _VALUES = {
 
 
 def _condition(condition: Any) -> list[Any]:
-    """Return a condition as desired ones are written; see provision.desired."""
+    """Return a condition as desired ones are written; see provision.bindings."""
     field = condition["Field"]
     config = condition.get(_VALUES.get(field, ""), {})
     values = config.get("Values") or condition.get("Values", [])

@@ -8,7 +8,8 @@ from slipway.manifests.bindings import HttpRule, NlbListener
 from slipway.manifests.environment import Environment
 from slipway.manifests.records import ServiceRecord, vacant_group_name
 from slipway.manifests.shaping import task_shape
-from slipway.provision.desired import own_group, parking_name, rule_name
+from slipway.provision.bindings import parking_name, rule_name
+from slipway.provision.security_groups import own_group
 
 
 def service_of(service: ServiceRecord, environment: Environment, ids: Ids) -> Service:
