@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from slipway import clock
-from slipway.beginning import begin, paced_looks, turn_of
+from slipway.beginning import as_recorded, begin, paced_looks, turn_of
 from slipway.domain.gates import too_old
 from slipway.domain.rollout import Outcome
 from slipway.gateways.journal import Busy, Stale
 from slipway.hearing import waiting_word
-from slipway.resolving import as_recorded
 from slipway.stage import StageRequest, stage
 from slipway.superseding import supersede
 from slipway.wiring import App
@@ -31,14 +30,11 @@ class Acquired:
 
 def run(request: StageRequest, app: App) -> Acquired:
     """Try once; once held, fix which slot is primary and which is candidate."""
-    stored = app.journal.rollout(request.service, request.rollout_id)
-    rollout, gate = as_recorded(stored, app)
+    rollout, gate = as_recorded(request.service, request.rollout_id, app)
     word = waiting_word(rollout, app)
     if word.stop or word.hold:
         return Acquired(str(word.stop or word.hold), word.heard, outcome=word.outcome)
-    if gate.outcome is not None:
-        return Acquired(gate.reason, word.heard, outcome=gate.outcome)
-    turn = turn_of(request, rollout, word, app)
+    turn = turn_of(request, rollout, gate, word, app)
     if (wait := turn.wait_seconds) or turn.outcome:
         return Acquired(turn.reason, word.heard, turn.starts_at, wait, turn.outcome)
     answer = app.journal.acquire(rollout, clock.now())

@@ -12,7 +12,8 @@ import yaml
 from botocore.session import get_session
 from localcloud.api import REGION, Call, actions
 from slipway.domain.release import Cause, release_of
-from slipway.domain.rollout import Rollout
+from slipway.domain.rollout import Rollout, Sides
+from slipway.domain.service import Slot
 from slipway_cli import patience
 from slipway_cli.main import app
 from typer.testing import CliRunner
@@ -90,7 +91,8 @@ class Desk:
         cause = Cause(record.repository, "v1", DIGEST, now)
         release = release_of(record, DIGEST, subnet_ids=SUBNETS)
         rollout = Rollout(f"{service}-1", record, cause, release, now)
-        return self.made.journal.begin(rollout)
+        self.made.journal.begin(rollout)
+        return self.made.journal.set_sides(rollout, Sides(None, Slot.A, 0))
 
     async def on(self, verb: str, *arguments: str) -> Told:
         """Run a command on the folder."""
