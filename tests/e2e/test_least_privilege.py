@@ -26,8 +26,15 @@ IN_BATCHES = {
 }
 """What stages do for services without rules, whose rollouts are told elsewhere
 (test_batches)."""
-BEHIND_GATES = {"AcquireLease": {"cloudwatch:DescribeAlarms", "events:PutEvents"}}
-"""What services with gates ask for besides (test_gates)."""
+BEHIND_GATES = {
+    "AcquireLease": {
+        "cloudwatch:DescribeAlarms",
+        "events:PutEvents",
+        "ecr:DescribeImages",
+    }
+}
+"""What services with gates ask for besides (test_gates), the last where manifests change
+meanwhile (test_provision_waiting)."""
 _LISTENERS = {"elasticloadbalancing:DescribeListeners"}
 BEHIND_NETWORK = dict.fromkeys(
     (

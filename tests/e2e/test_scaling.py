@@ -150,15 +150,16 @@ async def test_scale_in_waits_for_the_promotion_and_comes_then() -> None:
     """
     async with road(LONG, scaling=BOUNDS, min_tasks=2) as world:
         await four_tasks(world)
+        at_the_judgement: dict[Slot, int] = {}
         with watched(world, 2):
             digest = world.push("v2")
+            world.when["judged-1"] = lambda: at_the_judgement.update(world.desired())
             await world.reached(digest, "shifted-1")
             world.demand(10)
             await world.until(lambda: world.desired() == {Slot.A: 5, Slot.B: 5})
             world.demand(2)
-            await world.reached(digest, "judged-1")
-            assert world.desired() == {Slot.A: 5, Slot.B: 5}
             await world.reached(digest, "promoted")
+            assert at_the_judgement == {Slot.A: 5, Slot.B: 5}
             assert world.desired() == {Slot.A: 5, Slot.B: 10}
             await world.ended(digest)
             await world.pause(SCALING_IN_SECONDS)
