@@ -122,7 +122,7 @@ class Road:
 
     def send(self, per_second: float = REQUESTS_PER_SECOND, clients: int = 0) -> Flow:
         """Begin live traffic to orders, from so many clients that keep cookies."""
-        listener, host = self.system.public_listener_arn, host_of("orders")
+        listener, host = self.binding.listener_arn, host_of("orders")
         return self.traffic.send(listener, per_second, host=host, clients=clients)
 
     async def pause(self, seconds: float) -> None:
@@ -200,15 +200,17 @@ class Road:
         )
 
     def set_weights(self, weights: Mapping[Slot, int]) -> None:
-        """Change the rule of orders from outside."""
+        """Change the rule of orders, or its listener, from outside."""
         groups = [
             {"TargetGroupArn": arn, "Weight": weights[slot]}
             for slot, arn in self.binding.target_group_arns.items()
         ]
-        client("elbv2").modify_rule(
-            RuleArn=self.binding.rule_arn,
-            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
-        )
+        actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
+        arn, elb = self.binding.carrier_arn, client("elbv2")
+        if self.binding.is_network:
+            elb.modify_listener(ListenerArn=arn, DefaultActions=actions)
+        else:
+            elb.modify_rule(RuleArn=arn, Actions=actions)
 
     def sweep(self) -> None:
         """Let the sweep run once, whatever its schedule."""
@@ -224,10 +226,16 @@ class Road:
             slot = self.service.slot_of(ecs_service)
             if slot is None or not self.tasks(slot):
                 return None
-            share = self.weights()[slot] / 100
+            share = self._share(slot)
             return min(100.0, CPU * tasks * share / len(self.tasks(slot)))
 
         self.cloud.autoscaling.load = cpu
+
+    def _share(self, slot: Slot) -> float:
+        """Return a slot's share of what comes: by its weight, or by its tasks."""
+        if self.service.bindings:
+            return self.weights()[slot] / 100
+        return len(self.tasks(slot)) / sum(len(self.tasks(one)) for one in Slot)
 
     def bound(self, slot: Slot, least: int, most: int) -> None:
         """Change a slot's bounds by hand, and nothing else of its scaling."""
@@ -306,9 +314,21 @@ class Road:
         return [e for e in log if e["source"] == "aws.ecr"]
 
     def actions(self) -> list[dict[str, Any]]:
-        """Return the actions of the rule of orders as they are stored now."""
-        rules = client("elbv2").describe_rules(RuleArns=[self.binding.rule_arn])
-        return cast("list[dict[str, Any]]", rules["Rules"][0]["Actions"])
+        """Return the actions of orders' rule, or listener, as they are stored now."""
+        arn, elb = self.binding.carrier_arn, client("elbv2")
+        if self.binding.is_network:
+            (found,) = elb.describe_listeners(ListenerArns=[arn])["Listeners"]
+            return cast("list[dict[str, Any]]", found["DefaultActions"])
+        (found,) = elb.describe_rules(RuleArns=[arn])["Rules"]
+        return cast("list[dict[str, Any]]", found["Actions"])
+
+    def is_sticky(self) -> bool:
+        """Whether clients of orders stay with a slot now."""
+        if not self.service.bindings:
+            return False
+        config = self.actions()[-1].get("ForwardConfig", {})
+        stays = config.get("TargetGroupStickinessConfig", {})
+        return bool(stays.get("Enabled"))
 
     def weights(self) -> dict[Slot, int]:
         """Return the slots' shares in the rule, in percent; 0 where it is closed."""
@@ -345,7 +365,9 @@ class Road:
         ]
 
     def healthy(self, slot: Slot) -> int:
-        """Return how many targets of a slot are healthy now."""
+        """Return how many targets of a slot are healthy, or tasks run, now."""
+        if not self.service.bindings:
+            return len(self.tasks(slot))
         return self.cloud.elb.healthy(self.binding.target_group_arns[slot])
 
     def writes(self, *operations: str, by_slipway: bool = True) -> list[Call]:
@@ -403,7 +425,8 @@ class Road:
 
     def note_weights(self, params: dict[str, Any]) -> None:
         """Remember the highest weight each slot was given."""
-        if params["RuleArn"] == self.binding.rule_arn:
+        bindings = self.service.bindings
+        if bindings and params["RuleArn"] == bindings[0].rule_arn:
             for slot, share in self._shares(params["Actions"]).items():
                 self.highest[slot] = max(self.highest[slot], share)
 

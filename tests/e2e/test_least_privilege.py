@@ -33,8 +33,8 @@ BEHIND_GATES = {
         "ecr:DescribeImages",
     }
 }
-"""What services with gates ask for besides (test_gates), the last where manifests change
-meanwhile (test_provision_waiting)."""
+"""What services with gates ask for besides (test_gates), and for images where manifests
+change meanwhile (test_provision_waiting)."""
 _LISTENERS = {"elasticloadbalancing:DescribeListeners"}
 BEHIND_NETWORK = dict.fromkeys(
     (

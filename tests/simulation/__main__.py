@@ -19,10 +19,11 @@ from pathlib import Path
 
 from tests.simulation import models, worlds
 from tests.simulation.models import MODELS
-from tests.simulation.plans import draw
+from tests.simulation.plans import VARIANTS, draw, variant_of
 from tests.simulation.trace import Trace
 
 REPORT = Path(__file__).parents[2] / "build" / "simulation.json"
+WORLD = "world"
 CHUNK = 100
 """Examples that a process plays before it asks for more."""
 WORLDS_EACH = 20
@@ -38,7 +39,7 @@ class Outline:
     """What is kept of an example."""
 
     model: str
-    """One of the models, or world."""
+    """One of the models, or `world, KIND`."""
     seed: int
     broken: tuple[int, ...]
     """Invariants, by their numbers."""
@@ -53,21 +54,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first example")
     parser.add_argument("--replay", type=int, help="play the example of one seed")
     parser.add_argument(
-        "--model", choices=[*sorted(MODELS), "world"], help="to replay, not drawn"
+        "--model", choices=[*sorted(MODELS), WORLD], help="to replay, not drawn"
+    )
+    parser.add_argument(
+        "--kind", choices=[*VARIANTS], help="of a world's service, not drawn"
     )
     parser.add_argument("--acts", help="of a world, such as 0,2,5; all unless given")
     asked = parser.parse_args()
     if asked.replay is None:
         return _play_all(asked.seed, asked.examples)
-    trace = _replay(asked.replay, asked.model, asked.acts)
+    trace = _replay(asked.replay, asked.model, asked.kind, asked.acts)
     _say(*trace.lines)
     return 1 if trace.broken else 0
 
 
-def _replay(seed: int, model: str | None, acts: str | None) -> Trace:
-    if model != "world":
+def _replay(seed: int, model: str | None, kind: str | None, acts: str | None) -> Trace:
+    if model != WORLD:
         return models.example(seed, model=model)
-    plan = draw(seed)
+    plan = draw(seed, kind or variant_of(seed))
     if acts is not None:
         kept = {int(number) for number in acts.split(",")}
         plan = plan.without(*set(range(len(plan.acts))) - kept)
@@ -91,7 +95,7 @@ def _play_all(first: int, count: int) -> int:
         "models": _counted(outline.model for outline in outlines),
         "seed": first,
         "outcomes_in_worlds": _counted(
-            name for o in outlines if o.model == "world" for name in o.seen
+            name for o in outlines if _is_world(o) for name in o.seen
         ),
         "violations": _counted(str(n) for o in outlines for n in o.broken),
         "broken_seeds": {
@@ -104,7 +108,7 @@ def _play_all(first: int, count: int) -> int:
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     broken = sorted((o for o in outlines if o.broken), key=lambda o: o.lines)
     for world in (True, False):
-        of_kind = [o for o in broken if (o.model == "world") is world]
+        of_kind = [o for o in broken if _is_world(o) is world]
         for outline in of_kind[:SHOWN]:
             _show(outline)
     _say(
@@ -117,9 +121,9 @@ def _play_all(first: int, count: int) -> int:
 
 def _show(broken: Outline) -> None:
     """Print a broken example, a world without the acts that it does not need."""
-    again = f"--replay {broken.seed} --model {broken.model}"
-    if broken.model == "world":
-        whole = draw(broken.seed)
+    again = f"--replay {broken.seed} --model {broken.model.partition(',')[0]}"
+    if _is_world(broken):
+        whole = draw(broken.seed, variant_of(broken.seed))
         plan = worlds.smallest(whole)
         kept = [str(n) for n, act in enumerate(whole.acts) if act in plan.acts]
         trace, again = worlds.play(plan), f"{again} --acts {','.join(kept)}"
@@ -134,7 +138,12 @@ def _of_model(seed: int) -> Outline:
 
 
 def _of_world(seed: int) -> Outline:
-    return _outline("world", seed, worlds.example(seed))
+    variant = variant_of(seed)
+    return _outline(f"{WORLD}, {variant}", seed, worlds.example(seed, variant))
+
+
+def _is_world(outline: Outline) -> bool:
+    return outline.model.startswith(WORLD)
 
 
 def _outline(model: str, seed: int, trace: Trace) -> Outline:

@@ -13,7 +13,7 @@ from localcloud.functions import Function, FunctionError
 from localcloud.metrics import Outage
 from localcloud.seams import TaskSpec, TaskStartError
 from slipway.domain.control import Verb
-from slipway.domain.service import Slot
+from slipway.domain.service import Slot, Step
 
 from tests.e2e.road import WRITES, Road, client
 from tests.e2e.versions import ahead
@@ -28,6 +28,13 @@ from its beginning, clocks' difference included."""
 DAY = 86400
 ALARM = "errors"
 """What keeps pushes back in gated worlds."""
+COUNTS = {
+    "namespace": "shop",
+    "requests": "Requests",
+    "failures": "Failures",
+    "slot": "ServiceName",
+}
+"""How tasks count, where a metric of their own is what they are judged by."""
 VERBS = (
     Verb.PAUSE,
     Verb.RESUME,
@@ -365,6 +372,8 @@ def _other_actor(stage: Stage, act: Act, random: Random) -> None:
         return
     ecs_service = world.service.slots[slot]
     match random.choice(("weights", "count", "deployment")):
+        case "weights" if not world.service.bindings:
+            stage.say("somebody", "finds no weights")
         case "weights":
             share = random.choice((0, 1, 30, 50, 100))
             stage.say("somebody", f"gives {slot} a weight of {share}")
@@ -389,8 +398,9 @@ def _other_actor(stage: Stage, act: Act, random: Random) -> None:
 def _push(stage: Stage, act: Act, random: Random) -> None:
     del random
     tag = f"v{len(stage.pushed) + 1}"
-    digest = stage.world.push(tag, **cast("dict[str, Any]", FLAWS[act.flaw]))
-    stage.pushed.append(digest)
+    counts = COUNTS if stage.world.service.rollout.judge.metric else None
+    flaws = cast("dict[str, Any]", FLAWS[act.flaw])
+    stage.pushed.append(stage.world.push(tag, counts=counts, **flaws))
 
 
 def _demand(stage: Stage, act: Act, random: Random) -> None:
@@ -405,6 +415,21 @@ def _command(stage: Stage, act: Act, random: Random) -> None:
     verb = random.choice(VERBS)
     stage.say("somebody", str(verb))
     stage.world.say(verb, id=f"{random.getrandbits(64):x}")
+
+
+def _record(stage: Stage, act: Act, random: Random) -> None:
+    """Let manifests ask for another shape, and for other steps, where nothing runs."""
+    del act
+    world = stage.world
+    if world.journal.lease("orders") is not None:
+        stage.say("manifests", "find a rollout under way")
+        return
+    service, motto = world.journal.service("orders"), f"{random.getrandbits(16):x}"
+    stage.say("manifests", f"say {motto}")
+    share = random.choice((20, 50))
+    policy = replace(service.rollout, steps=(Step(share, 60), Step(100, 60)))
+    task = replace(service.task, environment={"MOTTO": motto})
+    world.journal.put_service(replace(service, task=task, rollout=policy))
 
 
 def _approval(stage: Stage, act: Act, random: Random) -> None:
@@ -452,6 +477,7 @@ BY_KIND: dict[str, Struck] = {
     "demand": _demand,
     "approval": _approval,
     "alarm": _alarm,
+    "record": _record,
     "throttles": _throttles,
     "silences": _silences,
     "kills": _kills,

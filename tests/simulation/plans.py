@@ -35,6 +35,18 @@ MISFORTUNES = {
 }
 """Every kind of act but pushes and demands, and what it is."""
 MOMENTARY = frozenset({"command", "crash", "other actor", "stop", "sweep", "update"})
+VARIANTS = {
+    "alone": "a canary behind a rule, as most services are",
+    "gated": "its pushes need approval, and wait while an alarm rings",
+    "changing": "the same, and manifests say something else of it now and then",
+    "by rule": "it rolls in batches, behind a rule",
+    "by name": "it rolls in batches, and is found by its name alone",
+    "sticky": "clients stay with a slot while both have weight",
+    "network": "it is behind a Network Load Balancer, and counts for itself",
+}
+"""Every kind of service that a world may have."""
+USUAL_SHARE = 0.4
+"""Of worlds have a service of the first kind."""
 HARMFUL = frozenset({"sick tasks", "no capacity", "crash", "other actor"})
 """What can cost requests, whatever Slipway does."""
 
@@ -63,7 +75,7 @@ class Act:
     at: int
     """Modelled seconds since the world began."""
     kind: str
-    """Of `MISFORTUNES`, or push, demand, approval or alarm."""
+    """Of `MISFORTUNES`, or push, demand, approval, alarm or record."""
     seed: int
     seconds: int = 0
     """How long it lasts."""
@@ -87,8 +99,8 @@ class Plan:
     """By time."""
     max_tasks: int | None = None
     """Where the service is autoscaled; it is not where there is none."""
-    is_gated: bool = False
-    """Whether pushes need approval, and wait while an alarm rings."""
+    variant: str = "alone"
+    """What kind of service it has: one of `VARIANTS`."""
 
     @property
     def is_harmful(self) -> bool:
@@ -107,8 +119,25 @@ class Plan:
         return replace(self, acts=tuple(kept))
 
 
-def draw(seed: int) -> Plan:
-    """Draw the plan of a seed: a good release, one to three more, and what befalls."""
+def variant_of(seed: int) -> str:
+    """Return which kind of service the world of a seed has."""
+    random = Random(f"kind of {seed}")  # noqa: S311  chance that can be repeated
+    usual, *others = VARIANTS
+    return usual if random.random() < USUAL_SHARE else random.choice(others)
+
+
+def draw(seed: int, variant: str = "alone") -> Plan:
+    """Draw the plan of a seed: a good release, one to three more, and what befalls.
+
+    Whatever kind of service it has, the same befalls it.
+    """
+    plan = replace(_drawn(seed), variant=variant)
+    if variant == "gated":
+        return _gated(plan)
+    return _changing(_gated(plan)) if variant == "changing" else plan
+
+
+def _drawn(seed: int) -> Plan:
     random = Random(seed)  # noqa: S311  chance that can be repeated
     pushes = [Act(0, "push", random.getrandbits(32))]
     for _ in range(random.choice((1, 1, 2, 3))):
@@ -125,11 +154,8 @@ def draw(seed: int) -> Plan:
     return Plan(seed, min_tasks, tuple(acts), max_tasks)
 
 
-def gated(plan: Plan) -> Plan:
-    """Let pushes need approval, which most get, and an alarm ring now and then.
-
-    All else befalls the world as it did.
-    """
+def _gated(plan: Plan) -> Plan:
+    """Let pushes need approval, which most get, and an alarm ring now and then."""
     random = Random(f"gates of {plan.seed}")  # noqa: S311  chance that can be repeated
     acts = list(plan.acts)
     for act in plan.acts:
@@ -139,9 +165,22 @@ def gated(plan: Plan) -> Plan:
     for _ in range(random.choice((0, 1, 2))):
         at, seconds = random.randint(0, HORIZON_SECONDS), random.randint(20, 900)
         acts.append(Act(at, "alarm", random.getrandbits(32), seconds))
-    return replace(
-        plan, acts=tuple(sorted(acts, key=lambda act: act.at)), is_gated=True
-    )
+    return _with(plan, acts)
+
+
+def _changing(plan: Plan) -> Plan:
+    """Let the record of the service change a few times, while a push waits or later."""
+    random = Random(f"records of {plan.seed}")  # noqa: S311  chance that can be repeated
+    acts = list(plan.acts)
+    for _ in range(random.choice((1, 2, 4))):
+        push = random.choice([act for act in plan.acts if act.kind == "push"])
+        at = max(0, push.at + random.randint(-20, ROLLOUT_SECONDS))
+        acts.append(Act(at, "record", random.getrandbits(32)))
+    return _with(plan, acts)
+
+
+def _with(plan: Plan, acts: list[Act]) -> Plan:
+    return replace(plan, acts=tuple(sorted(acts, key=lambda act: act.at)))
 
 
 def _scaling(min_tasks: int, random: Random) -> tuple[list[Act], int | None]:

@@ -8,10 +8,20 @@ to a good end.
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from localcloud.clock import SIMULATION_EPOCH, run_virtual
 from slipway.domain.control import Verb
-from slipway.domain.service import Gates, JudgePolicy, RolloutPolicy, Scaling, Step
+from slipway.domain.service import (
+    NETWORK_SETTLE_SECONDS,
+    ApplicationMetric,
+    Gates,
+    JudgePolicy,
+    Mode,
+    RolloutPolicy,
+    Scaling,
+    Step,
+)
 from slipway.sweeping import ROUND_MINUTES
 
 from tests.e2e.road import Road, spec, world
@@ -24,7 +34,7 @@ from tests.simulation.misfortunes import (
     strike,
 )
 from tests.simulation.oracle import Oracle
-from tests.simulation.plans import Plan, draw, gated
+from tests.simulation.plans import Plan, draw
 from tests.simulation.trace import Trace
 
 POLICY = RolloutPolicy(
@@ -36,7 +46,29 @@ POLICY = RolloutPolicy(
     retire_delay_seconds=60,
     restore_timeout_seconds=120,
 )
+GATED = replace(POLICY, gates=Gates((ALARM,), approval=True))
+NETWORK = replace(
+    POLICY,
+    judge=replace(
+        POLICY.judge, metric=ApplicationMetric("shop", "Requests", "Failures")
+    ),
+    hold_seconds=NETWORK_SETTLE_SECONDS + POLICY.hold_seconds,
+    retire_delay_seconds=NETWORK_SETTLE_SECONDS,
+    restore_timeout_seconds=300,
+)
 REQUESTS_PER_SECOND = 10.0
+CLIENTS = 39
+"""Those of sticky worlds keep cookies."""
+VARIANTS: dict[str, dict[str, Any]] = {
+    "alone": {},
+    "gated": {"policy": GATED},
+    "changing": {"policy": GATED},
+    "by rule": {"mode": Mode.BATCHES},
+    "by name": {"mode": Mode.BATCHES, "balanced": False},
+    "sticky": {"sticky": True},
+    "network": {"policy": NETWORK, "network": True},
+}
+"""What a service of each kind is like."""
 PATIENCE_MINUTES = 240
 """How long a world may take to come to rest."""
 
@@ -50,7 +82,8 @@ def play(
     runs at the end, at least.
     """
     trace = Trace()
-    trace.add(SIMULATION_EPOCH, "plan", f"seed {plan.seed}, {plan.tasks} tasks")
+    told = f"seed {plan.seed}, {plan.variant}, {plan.tasks} tasks"
+    trace.add(SIMULATION_EPOCH, "plan", told)
     for number, act in enumerate(plan.acts):
         trace.add(SIMULATION_EPOCH, f"act {number}", f"at {act.at} s: {act}")
     try:
@@ -61,14 +94,9 @@ def play(
     return trace
 
 
-def example(seed: int) -> Trace:
-    """Play the plan of a seed."""
-    return play(draw(seed))
-
-
-def gated_example(seed: int) -> Trace:
-    """Play the plan of a seed where pushes need approval and may be kept back."""
-    return play(gated(draw(seed)))
+def example(seed: int, variant: str = "alone") -> Trace:
+    """Play the plan of a seed in a world whose service is of that kind."""
+    return play(draw(seed, variant))
 
 
 def smallest(plan: Plan) -> Plan:
@@ -91,13 +119,13 @@ async def _play(plan: Plan, trace: Trace, disturb: Faulty | None, rounds: int) -
     most, scaling = plan.max_tasks, None
     if most is not None:
         scaling = Scaling(plan.min_tasks, most)
-    gates = Gates((ALARM,), approval=True) if plan.is_gated else Gates()
-    policy = replace(POLICY, gates=gates)
-    orders = spec("orders", policy, min_tasks=plan.min_tasks, scaling=scaling)
+    like = {"policy": POLICY} | VARIANTS[plan.variant]
+    orders = spec("orders", min_tasks=plan.min_tasks, scaling=scaling, **like)
     async with world(orders, seed=plan.seed) as made:
-        if plan.is_gated:
+        if orders.rollout.gates.alarms:
             made.cloud.alarms.put(ALARM)
-        made.send(REQUESTS_PER_SECOND)
+        if orders.balanced:
+            made.send(REQUESTS_PER_SECOND, CLIENTS if orders.sticky else 0)
         oracle, stage = Oracle(made, trace, plan), Stage(made, trace)
         if disturb is not None:
             stage.faulty.append(disturb)

@@ -47,6 +47,9 @@ class ServiceSpec:
     balanced: bool = True
     """False where callers find its tasks by name alone: then no request of the local
     cloud reaches it, and `host`, `path` and `public` mean nothing."""
+    network: bool = False
+    """On a Network Load Balancer's listener of its own, at `port`; whoever connects is
+    led there, so `host`, `path` and `public` mean nothing."""
     sticky: bool = False
     """Whether clients stay with a slot while both have weight."""
     mode: Mode = Mode.CANARY
@@ -137,21 +140,28 @@ class _Maker:
         internal = self._listener(
             f"{environment}-internal", "internal", self._settings.internal_port
         )
+        wire = ""
+        if any(spec.network for spec in specs):
+            wire = self._balancer(f"{environment}-wire", "network", "internet-facing")
         services = tuple(
-            self._service(spec, public if spec.public else internal) for spec in specs
+            self._service(spec, self._bindings(spec, public, internal, wire))
+            for spec in specs
         )
         return System(self._settings, environment, public, internal, services)
 
-    def _listener(self, name: str, scheme: Any, port: int) -> str:
+    def _balancer(self, name: str, kind: Any, scheme: Any) -> str:
         balancer = self._elb.create_load_balancer(
             Name=name,
-            Type="application",
+            Type=kind,
             Scheme=scheme,
             Subnets=[s.subnet_id for s in self._network.subnets],
             Tags=_upper(self._tags()),
         )["LoadBalancers"][0]
+        return str(balancer["LoadBalancerArn"])
+
+    def _listener(self, name: str, scheme: Any, port: int) -> str:
         listener = self._elb.create_listener(
-            LoadBalancerArn=balancer["LoadBalancerArn"],
+            LoadBalancerArn=self._balancer(name, "application", scheme),
             Protocol="HTTP",
             Port=port,
             DefaultActions=[_fixed(404, "no service answers here")],
@@ -161,7 +171,17 @@ class _Maker:
         self._priority = max([self._priority, *(place + 1 for place in taken)])
         return str(listener["ListenerArn"])
 
-    def _service(self, spec: ServiceSpec, listener_arn: str) -> Service:
+    def _bindings(
+        self, spec: ServiceSpec, public: str, internal: str, wire: str
+    ) -> tuple[Binding, ...]:
+        """Make where a service receives traffic, given listeners and a balancer."""
+        if not spec.balanced:
+            return ()
+        if spec.network:
+            return (self._network_binding(spec, wire),)
+        return (self._binding(spec, public if spec.public else internal),)
+
+    def _service(self, spec: ServiceSpec, bindings: tuple[Binding, ...]) -> Service:
         registered = self._registered(spec)
         service = Service(
             name=spec.name,
@@ -178,7 +198,7 @@ class _Maker:
                 environment=dict(spec.environment),
                 stop_timeout_seconds=spec.stop_timeout_seconds,
             ),
-            bindings=(self._binding(spec, listener_arn),) if spec.balanced else (),
+            bindings=bindings,
             min_tasks=spec.min_tasks,
             max_tasks=spec.max_tasks,
             tag_pattern=spec.tag_pattern,
@@ -217,9 +237,23 @@ class _Maker:
             listener_arn,
             spec,
             [_host(f"{spec.name}.park.internal")],
-            _forward(groups.values()),
+            _forward(dict.fromkeys(groups.values(), 1)),
         )
         return Binding(listener_arn, rule_arn, parking_arn, groups, sticky=spec.sticky)
+
+    def _network_binding(self, spec: ServiceSpec, balancer_arn: str) -> Binding:
+        groups = {slot: self._target_group(spec, slot) for slot in Slot}
+        vacant = self._target_group(spec, "vacant")
+        closed = dict.fromkeys(groups.values(), 0) | {vacant: 1}
+        listener = self._elb.create_listener(
+            LoadBalancerArn=balancer_arn,
+            Protocol="TCP",
+            Port=spec.port,
+            DefaultActions=[_forward(closed)],
+            Tags=_upper(self._tags(spec.name)),
+        )["Listeners"][0]
+        arn = str(listener["ListenerArn"])
+        return Binding(arn, None, None, groups, vacant_group_arn=vacant)
 
     def _repository(self, spec: ServiceSpec) -> str:
         """Make a repository, unless another service's images come from it already."""
@@ -229,12 +263,13 @@ class _Maker:
             self._repositories.add(name)
         return name
 
-    def _target_group(self, spec: ServiceSpec, slot: Slot) -> str:
+    def _target_group(self, spec: ServiceSpec, of: str) -> str:
         """Make a target group; names have at most 32 characters."""
         settings = self._settings
         group = self._elb.create_target_group(
-            Name=f"{settings.environment}-{spec.name}-{slot}",
-            Protocol="HTTP",
+            Name=f"{settings.environment}-{spec.name}-{of}",
+            Protocol="TCP" if spec.network else "HTTP",
+            HealthCheckProtocol="HTTP",
             Port=spec.port,
             VpcId=self._network.vpc_id,
             TargetType="ip",
@@ -246,11 +281,11 @@ class _Maker:
             Tags=_upper(self._tags(spec.name)),
         )["TargetGroups"][0]
         delay = str(settings.deregistration_delay_seconds)
+        attributes = {"deregistration_delay.timeout_seconds": delay}
+        if spec.network:
+            attributes["load_balancing.cross_zone.enabled"] = "true"
         self._elb.modify_target_group_attributes(
-            TargetGroupArn=group["TargetGroupArn"],
-            Attributes=[
-                {"Key": "deregistration_delay.timeout_seconds", "Value": delay}
-            ],
+            TargetGroupArn=group["TargetGroupArn"], Attributes=_upper(attributes)
         )
         return str(group["TargetGroupArn"])
 
@@ -405,8 +440,8 @@ def _fixed(status: int, text: str) -> Any:
     }
 
 
-def _forward(group_arns: Any) -> Any:
-    groups = [{"TargetGroupArn": arn, "Weight": 1} for arn in group_arns]
+def _forward(weights: Mapping[str, int]) -> Any:
+    groups = [{"TargetGroupArn": a, "Weight": weight} for a, weight in weights.items()]
     return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 
 
