@@ -305,8 +305,10 @@ async def grounds(
         made = Grounds(cloud, runtime, traffic, journal, table)
         yield made
         traffic.close()
-        assert not made.dead_letters()
-        assert not cloud.monitor.violations
+        assert not (letters := made.dead_letters()), letters
+        texts = [found.text for found in cloud.monitor.violations]
+        # What a test does by hand is its own affair.
+        assert not [text for text in texts if not text.startswith("a client")]
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from slipway.domain.planning import Plan, plan
 from slipway.domain.resources import Found, Ids, Kind, Ref, Scope, Wanted
 from slipway.errors import Refused, Unavailable
 from slipway.gateways.acm import Certificates
-from slipway.gateways.elbv2_ingress import Listeners, LoadBalancers
+from slipway.gateways.elbv2_listeners import Listeners, LoadBalancers
 from slipway.gateways.route53 import HostedZones
 
 from tests.unit.localcloud.compute import Cloud, client, compute_cloud, virtual

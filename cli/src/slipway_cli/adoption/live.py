@@ -10,7 +10,7 @@ from slipway.errors import NotFound
 from slipway.gateways.autoscaling_resources import DIMENSION
 from slipway.gateways.ecs_running import RunningServices
 from slipway.gateways.elbv2 import shares_of
-from slipway.gateways.elbv2_ingress import TAGS_EACH
+from slipway.gateways.elbv2_kept import TAGS_EACH
 from slipway.gateways.failures import translated
 from slipway.gateways.tags import in_parts, read
 from slipway.provision.bindings import PARKING

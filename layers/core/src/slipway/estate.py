@@ -17,15 +17,11 @@ from slipway.gateways.ecr import Registry
 from slipway.gateways.ecs_resources import Clusters, EcsServices, FirstRevisions
 from slipway.gateways.ecs_running import RunningServices
 from slipway.gateways.elbv2_giving import AdoptedGroups
-from slipway.gateways.elbv2_ingress import (
-    ListenerRules,
-    Listeners,
-    LoadBalancers,
-    Routes,
-    TargetGroups,
-)
+from slipway.gateways.elbv2_groups import TargetGroups
+from slipway.gateways.elbv2_listeners import Listeners, LoadBalancers
 from slipway.gateways.elbv2_network import NetworkListeners, NetworkRoutes
 from slipway.gateways.elbv2_room import Room
+from slipway.gateways.elbv2_rules import ListenerRules, Routes
 from slipway.gateways.events import Events
 from slipway.gateways.iam import Roles
 from slipway.gateways.journal import Journal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.domain.service import ALL_TRAFFIC
 from slipway.errors import Refused
 from slipway.gateways.elbv2 import routed_to, shares_of
-from slipway.gateways.elbv2_ingress import Labelled
+from slipway.gateways.elbv2_kept import Labelled
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:

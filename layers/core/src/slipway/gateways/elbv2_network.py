@@ -13,7 +13,8 @@ from slipway.domain.resources import Found, Ids, Kind, Scope, Wanted
 from slipway.errors import Unavailable
 from slipway.gateways import tags
 from slipway.gateways.elbv2 import forward, share_of, shares_of
-from slipway.gateways.elbv2_ingress import Kept, Listening
+from slipway.gateways.elbv2_kept import Kept
+from slipway.gateways.elbv2_listeners import Listening
 from slipway.gateways.failures import translated
 
 if TYPE_CHECKING:
