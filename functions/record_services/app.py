@@ -20,7 +20,7 @@ from slipway.provisioning import (
     still,
     words,
 )
-from slipway.reshaping import roll_out_anew, wanted_records
+from slipway.reshaping import may_be_ended, roll_out_anew, wanted_records
 
 
 def run(request: ProvisionRequest, app: Estate) -> Kept:
@@ -49,6 +49,7 @@ def run(request: ProvisionRequest, app: Estate) -> Kept:
         app.registry_attributes,
         hold=lambda change: still(change, known, app),
     )
+    waits += tuple(may_be_ended(records, known, app))
     started = roll_out_anew(records, known, request.run, app)
     return Kept((*words(changes), *started), waits)
 

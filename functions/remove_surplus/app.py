@@ -33,7 +33,7 @@ def run(request: ProvisionRequest, app: Estate) -> Removed:
     retired = retire_services(staying, app)
     if retired.left or retired.waits:
         return Removed(words(retired.changes), retired.left, retired.waits)
-    cleared = clear_all(record, request.removal, app)
+    cleared = clear_all(record, request, app)
     done = words((*retired.changes, *cleared.changes))
     return Removed(done, cleared.left, cleared.waits)
 

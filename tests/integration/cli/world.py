@@ -23,8 +23,8 @@ from localcloud.identity import arn
 from localcloud.simulated import SimulatedRuntime, SimulatedTraffic
 from slipway.domain.receipt import receipt
 from slipway.domain.release import Cause, release_of
-from slipway.domain.rollout import Mark, Outcome, Rollout
-from slipway.domain.service import Service
+from slipway.domain.rollout import Mark, Outcome, Rollout, Sides
+from slipway.domain.service import Service, Slot
 from slipway.gateways.events import COMMAND, COMMAND_SOURCE
 from slipway.gateways.journal import Journal
 from slipway_cli import patience
@@ -131,6 +131,8 @@ class World:
         reason: str = "all steps passed",
     ) -> None:
         """Write down that a rollout has ended."""
+        if outcome is Outcome.PROMOTED:
+            self.journal.set_sides(rollout, Sides(None, Slot.A, 0))
         marks = self.journal.marks(rollout)
         self.journal.finish(rollout, outcome, reason, receipt(rollout, marks), None)
 

@@ -40,7 +40,7 @@ def as_recorded(name: str, rollout_id: str, app: App) -> tuple[Rollout, Gate]:
         return rollout, Gate(None, "the service is recorded as it was")
     found = release_for(rollout.cause, service, app)
     renewed = replace(rollout, service=service, release=found.release)
-    return renewed, gate_of(renewed, found.gone, app)
+    return renewed, gate_of(renewed, found.gone, app, known=True)
 
 
 def turn_of(
@@ -72,10 +72,12 @@ def begin(rollout: Rollout, app: App) -> tuple[Rollout, Gate]:
     the service now, so what is recorded is what is there.
     """
     rollout, gate = as_recorded(rollout.service.name, rollout.id, app)
+    if gate.outcome is not None:
+        return rollout, gate
     state = app.journal.state(rollout.service.name)
     # Load balancers answer few calls a second: they are asked where it counts.
     is_open = state is None and serving_now(rollout.service, app)
-    ended = gate if gate.outcome else settled(rollout, state, is_open=is_open)
+    ended = settled(rollout, state, is_open=is_open)
     return app.journal.set_sides(rollout, sides_now(rollout.service, state, app)), ended
 
 

@@ -23,6 +23,7 @@ from slipway.starting import newest_moment, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from slipway.domain.rollout import Rollout, ServiceState
     from slipway.gateways.journal import Entry
@@ -74,9 +75,9 @@ def _steer(command: Command, app: App) -> Answer:
         return _refuse(command, f"{service} has no rollout under way ({which})", app)
     rollout = meant[0]
     if command.verb is Verb.PROMOTE and command.rollout_id is None:
-        # That would approve it, too.
-        gates = rollout.service.rollout.gates
-        if gates.approval and rollout.sides is None:
+        # That would approve it, too, by what is asked of it now.
+        recorded = app.journal.find_service(service) or rollout.service
+        if recorded.rollout.gates.approval and rollout.sides is None:
             return _refuse(command, _unnamed(service, under_way), app)
     if command.verb is Verb.APPROVE and rollout.sides is not None:
         return _refuse(command, f"too late: rollout {rollout.id} has begun", app)
@@ -158,14 +159,19 @@ def _repeat(command: Command, app: App) -> Answer:
 
 
 def _to_retry(command: Command, entries: Sequence[Entry]) -> Rollout | str:
-    """Return the rollout to try again: the one named, or the last that failed."""
-    ended = [e for e in entries if e.outcome not in (None, Outcome.PROMOTED)]
+    """Return the rollout to try again: the one named, or the newest that failed."""
+    ended = [e.rollout for e in entries if e.outcome not in (None, Outcome.PROMOTED)]
     if command.rollout_id is not None:
-        ended = [e for e in ended if e.rollout.id == command.rollout_id]
+        ended = [r for r in ended if r.id == command.rollout_id]
     if not ended:
         which = command.rollout_id or "any"
         return f"{command.service} has no rollout that ended unpromoted ({which})"
-    return ended[-1].rollout
+    return max(ended, key=_order)
+
+
+def _order(rollout: Rollout) -> datetime:
+    """Order rollouts as they began: one that was made earlier may have waited."""
+    return rollout.cause.ordered_at
 
 
 def _to_move(
@@ -179,17 +185,24 @@ def _to_move(
 def _to_return_to(
     command: Command, entries: Sequence[Entry], serving: str | None
 ) -> Rollout | str:
-    """Return a rollout of the release to go back to: the one before, or the named."""
-    promoted = [e.rollout for e in entries if e.outcome is Outcome.PROMOTED]
+    """Return a rollout of the release to go back to: the one before, or the named.
+
+    One that never began, for its release served already, brought none.
+    """
+    promoted = [
+        e.rollout
+        for e in entries
+        if e.outcome is Outcome.PROMOTED and e.rollout.sides is not None
+    ]
     if command.to is not None:
         named = [r for r in promoted if r.release.id == command.to]
         if not named:
             return f"release {command.to} was never promoted in {command.service}"
-        return named[-1]
+        return max(named, key=_order)
     earlier = [r for r in promoted if r.release.id != serving]
     if not earlier:
         return f"{command.service} has no earlier release to go back to"
-    return earlier[-1]
+    return max(earlier, key=_order)
 
 
 # ----------------------------------------------------- freezing

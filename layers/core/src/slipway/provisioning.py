@@ -309,7 +309,9 @@ def under_way_now(app: Estate, name: str | None = None) -> Iterator[Open]:
     """
     for one in app.journal.open_rollouts(name):
         known = app.journal.find_rollout(one.service, one.rollout_id)
-        if known is not None and known.sides is not None:
+        lease = app.journal.lease(one.service)
+        holds = lease is not None and lease.rollout_id == one.rollout_id
+        if holds or (known is not None and known.sides is not None):
             yield one
 
 
@@ -331,13 +333,21 @@ def at_rest(
     return replace(record, services=services), resting, waits
 
 
+def still(
+    change: Change, known: Mapping[str, Standing], app: Estate
+) -> AbstractContextManager[None]:
+    """Let nothing else change the service of a change; see `undisturbed`."""
+    return undisturbed(change.service or "", known, app)
+
+
 @contextmanager
-def still(change: Change, known: Mapping[str, Standing], app: Estate) -> Iterator[None]:
+def undisturbed(
+    name: str, known: Mapping[str, Standing], app: Estate
+) -> Iterator[None]:
     """Let nothing but the code inside change a service, which is as it was known to be.
 
     Raises Unavailable where a rollout has begun, or has come and gone, since.
     """
-    name = change.service or ""
     with borrowed(name, app):
         if standing_of(name, app) != known[name]:
             raise Unavailable(f"{name} has changed since it was looked at")

@@ -25,7 +25,7 @@ from slipway.provisioning import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from slipway.domain.provision_run import Removal
+    from slipway.domain.provision_run import ProvisionRequest, Removal
     from slipway.estate import Estate
     from slipway.manifests.records import EnvironmentRecord
 
@@ -110,14 +110,16 @@ def removal_plan(record: EnvironmentRecord, removal: Removal, app: Estate) -> Pl
 
 
 def clear_all(
-    record: EnvironmentRecord, removal: Removal | None, app: Estate
+    record: EnvironmentRecord, request: ProvisionRequest, app: Estate
 ) -> Cleared:
     """Remove what nobody wants once services are gone; see `clear`.
 
     In the order of dependence. Cluster, namespace and log groups are known by name
     alone: they go with the whole environment only. A certificate may be used by others
-    as well: it is left for another run, and so is what a service in rollout has.
+    as well: it is left for another run, and so is what a service in rollout has, or one
+    that this run left: its record still names that.
     """
+    removal = request.removal
     if removal is None:
         wanted, gone = desired(record, standings(record.names, app), clock.now()), []
     else:
@@ -142,7 +144,8 @@ def clear_all(
         app.registry_services,
         app.security_group_rules,
         app.security_groups,
-        spare={
+        spare={text.partition(":")[0]: text for text in request.waits}
+        | {
             one.service: f"{one.service}: rollout {one.rollout_id} is under way"
             for one in under_way_now(app)
         },

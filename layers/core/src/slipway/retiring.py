@@ -10,7 +10,12 @@ from slipway.domain.resources import Found, Ids, Kind, Wanted
 from slipway.fence import borrowed
 from slipway.giving_back import give_back
 from slipway.provision.desired import scope_of
-from slipway.provisioning import surplus_services, under_way_now
+from slipway.provisioning import (
+    standings,
+    surplus_services,
+    under_way_now,
+    undisturbed,
+)
 
 if TYPE_CHECKING:
     from slipway.estate import Estate
@@ -47,7 +52,8 @@ def retire_services(record: EnvironmentRecord, app: Estate) -> Retired:
         if under_way is not None:
             waits.append(f"{name}: rollout {under_way.rollout_id} is under way")
         elif found.kind is Kind.RECORD:
-            app.journal.remove_service(name)
+            with undisturbed(name, standings([name], app), app):
+                app.journal.remove_service(name)
             changes.append(removal(found))
         elif found.adopted:
             give_back(record, found, app)
