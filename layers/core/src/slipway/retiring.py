@@ -10,12 +10,7 @@ from slipway.domain.resources import Found, Ids, Kind, Wanted
 from slipway.fence import borrowed
 from slipway.giving_back import give_back
 from slipway.provision.desired import scope_of
-from slipway.provisioning import (
-    standings,
-    surplus_services,
-    under_way_now,
-    undisturbed,
-)
+from slipway.provisioning import surplus_services, under_way_now
 
 if TYPE_CHECKING:
     from slipway.estate import Estate
@@ -52,7 +47,7 @@ def retire_services(record: EnvironmentRecord, app: Estate) -> Retired:
         if under_way is not None:
             waits.append(f"{name}: rollout {under_way.rollout_id} is under way")
         elif found.kind is Kind.RECORD:
-            with undisturbed(name, standings([name], app), app):
+            with borrowed(name, app):
                 app.journal.remove_service(name)
             changes.append(removal(found))
         elif found.adopted:

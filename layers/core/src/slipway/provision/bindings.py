@@ -56,22 +56,15 @@ def _http_binding(
     for group in groups.values():
         if group in earlier:
             continue
-        yield Wanted(
-            Kind.TARGET_GROUP,
-            group,
-            f"tasks of {manifest.name} are its targets",
-            {
-                "protocol": "HTTP",
-                "version": _VERSIONS[manifest.image.protocol],
-                "vpc": environment.vpc,
-                "target_type": "ip",
-                "health": _health(rule.healthcheck, manifest.image.protocol),
-                "deregistration_delay_seconds": rule.deregistration_delay,
-            },
-            frozenset({"protocol", "version", "vpc", "target_type"}),
-            {"port": manifest.image.port},
-            service=manifest.name,
-        )
+        facts = {
+            "protocol": "HTTP",
+            "version": _VERSIONS[manifest.image.protocol],
+            "vpc": environment.vpc,
+            "target_type": "ip",
+            "health": _health(rule.healthcheck, manifest.image.protocol),
+            "deregistration_delay_seconds": rule.deregistration_delay,
+        }
+        yield _group(service, group, f"tasks of {manifest.name} are its targets", facts)
     listener = Ref(Kind.LISTENER, f"{ingress.load_balancer}:{ingress.listener_port}")
     refs = {slot: Ref(Kind.TARGET_GROUP, name) for slot, name in groups.items()}
     state = standing.state
@@ -129,17 +122,12 @@ def _network_binding(
         "cross_zone": True,
     }
     for name in (*groups.values(), vacant):
-        yield Wanted(
-            Kind.TARGET_GROUP,
-            name,
-            "nobody is its target: connections go there while no release is healthy"
-            if name == vacant
-            else f"tasks of {manifest.name} are its targets",
-            facts,
-            frozenset({"protocol", "version", "vpc", "target_type"}),
-            {"port": manifest.image.port},
-            service=manifest.name,
-        )
+        reason = f"tasks of {manifest.name} are its targets"
+        if name == vacant:
+            reason = (
+                "nobody is its target: connections go there while no release is healthy"
+            )
+        yield _group(service, name, reason, facts)
     certificate = listener.certificate
     refs = {slot: Ref(Kind.TARGET_GROUP, name) for slot, name in groups.items()}
     nobody = Ref(Kind.TARGET_GROUP, vacant)
@@ -159,6 +147,20 @@ def _network_binding(
     )
     if not standing.in_rollout:
         yield _network_route(service, number, standing, refs, nobody)
+
+
+def _group(
+    service: ServiceRecord, name: str, reason: str, facts: Mapping[str, Any]
+) -> Wanted:
+    return Wanted(
+        Kind.TARGET_GROUP,
+        name,
+        reason,
+        facts,
+        frozenset({"protocol", "version", "vpc", "target_type"}),
+        {"port": service.manifest.image.port},
+        service=service.manifest.name,
+    )
 
 
 def _network_route(
